@@ -1,0 +1,5 @@
+"""`python -m houselights` is the command `houselights`."""
+
+from houselights.cli import main
+
+main()

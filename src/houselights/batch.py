@@ -1,0 +1,278 @@
+"""Batch: one search over many files. One bad file never stops the others, and what was interrupted goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import local
+from typing import Protocol
+
+import av.error
+import cv2
+
+from houselights import footage as footages
+from houselights import models, odds, policy
+from houselights import search as searches
+from houselights.config import cache_dir
+from houselights.detections import Detections, key
+from houselights.errors import Error, FootageError
+from houselights.faces import Canvas, Detector, canvas
+from houselights.footage import Facts, Footage
+from houselights.gallery import Enroller, Gallery, entries
+from houselights.models import Model
+from houselights.odds import Calibration
+from houselights.result import FootageUse, GalleryUse, ModelUse, Refusal, Result, Threshold, Timing
+from houselights.sampling import Sampling
+from houselights.scan import Range, RestartError, Scan, scan
+from houselights.search import Probe
+from houselights.templates import Recogniser
+from houselights.types import Authority
+
+BREAKS = (Error, OSError, MemoryError, RuntimeError, ValueError, av.error.FFmpegError, cv2.error)
+"""What a bad file can make the libraries raise: it ends that file and no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is searched for, in what, on whose authority, and how."""
+
+    footage: tuple[Path, ...]
+    """Files and folders."""
+    authority: Authority
+    gallery: Path | None = None
+    persons: tuple[Path, ...] = ()
+    recogniser: str = "sface"
+    accept_licence: bool = False
+    calibration: Path | None = None
+    """A calibration file in place of the built-in one."""
+    threshold_fmr: float = 1e-5
+    sampling: Sampling = Sampling("auto")
+    detector_width: int | None = None
+    """The long side of the detector's input in pixels; chosen from the footage where None."""
+    crowd: bool = False
+    """Detect at twice the size as well: finds smaller faces and takes some five times as long."""
+    since_s: float | None = None
+    until_s: float | None = None
+    resume: bool = True
+    jobs: int = 1
+    """Files at a time."""
+
+
+class Watcher(Protocol):
+    """Who is told how far the work is."""
+
+    def gallery(self, done: int, total: int) -> None:
+        """Photographs looked at."""
+
+    def files(self, files: list[Path]) -> None:
+        """All the footage there will be, before the first of it is opened."""
+
+    def begin(self, file: int, facts: Facts, *, kept: bool) -> None:
+        """A file is open; `kept` says that earlier work on it is gone on with."""
+
+    def progress(self, file: int, seconds: float, frames: int) -> None:
+        """Seconds of footage done in a file, and frames read."""
+
+    def end(self, file: int, use: FootageUse) -> None:
+        """A file is done, or failed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A search's result, and the gallery it was made with, for the report's pictures."""
+
+    result: Result
+    gallery: Gallery
+
+
+def run(request: Request, watcher: Watcher) -> Outcome:
+    """Search all footage for all subjects.
+
+    Raises:
+        PolicyError: the search may not be made.
+        GalleryError: no photograph can be used.
+        ModelError: weights are missing, or their licence was not accepted.
+        CalibrationError: the threshold's rate cannot be had from the calibration.
+        FootageError: there is no footage at all.
+    """
+    began, started = time.perf_counter(), datetime.now(UTC)
+    offered, refused = entries(request.gallery, list(request.persons))
+    policy.check_search(request.authority, len({entry.subject for entry in offered}))
+    files, passed_over = footages.find(list(request.footage))
+    if not files:
+        names = ", ".join(f"'{path}'" for path in request.footage)
+        msg = f"no footage in {names}"
+        raise FootageError(msg, hint="name video files, photographs, or folders that hold some")
+    rig = Rig(request)
+    gallery = Enroller(rig.detector_path, rig.recogniser).enrol(offered, refused, watcher.gallery)
+    enrolled = time.perf_counter()
+    watcher.files(files)
+    uses, probes = _search_files(files, request, rig, watcher)
+    scanned = time.perf_counter()
+    found = searches.candidates(gallery, probes, rig.threshold.score, rig.calibration)
+    alike = searches.lookalikes(gallery, rig.threshold.score, rig.calibration)
+    ended = time.perf_counter()
+    result = Result(
+        purpose=str(request.authority.purpose),
+        basis=request.authority.basis,
+        authorised_by=request.authority.authorised_by,
+        started=started.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        models=rig.uses,
+        gallery=GalleryUse(
+            len(gallery.subjects), gallery.photographs, gallery.refused, gallery.duplicates, alike, gallery.digest
+        ),
+        threshold=rig.threshold,
+        footage=tuple(uses),
+        passed_over=tuple(Refusal(str(path), reason) for path, reason in passed_over),
+        candidates=found,
+        appearances=searches.appearances(found),
+        timing=Timing(*(round(s, 3) for s in (ended - began, enrolled - began, scanned - enrolled, ended - scanned))),
+    )
+    return Outcome(result, gallery)
+
+
+class Rig:
+    """The models of one search, compiled once a thread, and what their scores mean."""
+
+    def __init__(self, request: Request) -> None:
+        """Load and check everything that can fail before any footage is opened."""
+        chosen = models.recogniser(request.recogniser, accept_licence=request.accept_licence)
+        self.detector_model = models.default("detector")
+        self.calibration: Calibration = odds.read(request.calibration, chosen) if request.calibration else odds.built_in(chosen)
+        score = self.calibration.score_at(request.threshold_fmr)
+        self.threshold = Threshold(request.threshold_fmr, score, self.calibration.describe())
+        self.detector_path = models.path_of(self.detector_model)
+        self._recogniser_model, self._recogniser_path = chosen, models.path_of(chosen)
+        self._threads = local()
+        small = self.detector(((320, 320),))
+        self.uses = (
+            _use("detector", self.detector_model, small.runtime, small.precision),
+            _use("recogniser", chosen, self.recogniser.runtime, self.recogniser.precision),
+        )
+
+    @property
+    def recogniser(self) -> Recogniser:
+        """This thread's recogniser."""
+        if not hasattr(self._threads, "recogniser"):
+            self._threads.recogniser = Recogniser(self._recogniser_model, self._recogniser_path)
+        recogniser: Recogniser = self._threads.recogniser
+        return recogniser
+
+    def detector(self, canvases: tuple[Canvas, ...]) -> Detector:
+        """This thread's detector for some canvases; the last one used stays compiled."""
+        held: Detector | None = getattr(self._threads, "detector", None)
+        if held is None or held.canvases != canvases:
+            held = self._threads.detector = Detector(self.detector_path, canvases)
+        return held
+
+
+def _use(role: str, model: Model, runtime: str, precision: str) -> ModelUse:
+    return ModelUse(role, model.name, model.sha256, model.licence, runtime, precision)
+
+
+def _search_files(files: list[Path], request: Request, rig: Rig, watcher: Watcher) -> tuple[list[FootageUse], list[Probe]]:
+    def one(numbered: tuple[int, Path]) -> tuple[FootageUse, list[Probe]]:
+        use, probes = _search_file(*numbered, request, rig, watcher)
+        watcher.end(numbered[0], use)
+        return use, probes
+
+    if request.jobs == 1:
+        done = list(map(one, enumerate(files)))
+    else:
+        with ThreadPoolExecutor(request.jobs) as pool:
+            done = list(pool.map(one, enumerate(files)))
+    return [use for use, _ in done], [probe for _, probes in done for probe in probes]
+
+
+def _search_file(
+    number: int, path: Path, request: Request, rig: Rig, watcher: Watcher
+) -> tuple[FootageUse, list[Probe]]:
+    sha256 = ""
+    try:
+        sha256 = footages.digest(path)
+        opened = Footage(path, sha256=sha256)
+        before = path.stat()
+        for _ in range(2):
+            kept = Detections(cache_dir() / "detections" / key(sha256, _settings(opened.facts, request, rig)))
+            if not request.resume:
+                kept.clear()
+            watcher.begin(number, opened.facts, kept=kept.started)
+            try:
+                seen = scan(
+                    opened, rig.detector(_canvases(opened.facts, request)), rig.recogniser, request.sampling,
+                    _part(opened.facts, request), kept, lambda seconds, frames: watcher.progress(number, seconds, frames),
+                )  # fmt: skip
+                break
+            except RestartError:
+                continue
+        after = path.stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            msg = f"footage '{path}' changed while it was read"
+            raise FootageError(msg, hint="search a copy that nothing writes to")
+        return _done(opened.facts, seen, request), seen.probes
+    except BREAKS as fault:
+        return _failed(path, sha256, str(fault) or type(fault).__name__), []
+
+
+def _canvases(facts: Facts, request: Request) -> tuple[Canvas, ...]:
+    first = canvas(facts.width, facts.height, long_side=request.detector_width)
+    return (first, (2 * first[0], 2 * first[1])) if request.crowd else (first,)
+
+
+def _part(facts: Facts, request: Request) -> Range:
+    bounds = [None if seconds is None else facts.ticks(seconds) for seconds in (request.since_s, request.until_s)]
+    return Range(bounds[0], bounds[1])
+
+
+def _settings(facts: Facts, request: Request, rig: Rig) -> dict[str, object]:
+    part = _part(facts, request)
+    return {
+        "detector": rig.detector_model.sha256,
+        "precision": rig.uses[0].precision,
+        "runtime": rig.uses[0].runtime,
+        "canvases": _canvases(facts, request),
+        "sampling": str(request.sampling),
+        "since": part.since,
+        "until": part.until,
+    }
+
+
+def _done(facts: Facts, seen: Scan, request: Request) -> FootageUse:
+    tally = seen.tally
+    error = None if tally.frames else "no frame could be decoded"
+    if not tally.frames and (request.since_s is not None or request.until_s is not None) and not tally.damaged:
+        error = f"no frame between --from and --to: the footage lasts {facts.duration_s} s"
+    return FootageUse(
+        path=str(facts.path), sha256=facts.sha256, duration_s=facts.duration_s, frames=tally.frames + tally.left_out,
+        frames_analysed=seen.analysed, frames_damaged=tally.damaged, faces=seen.faces, faces_unusable=seen.unusable,
+        tracks=seen.tracks, tracks_without_template=seen.without_template,
+        notes=tuple(_notes(facts, seen, request)), error=error,
+    )  # fmt: skip
+
+
+def _notes(facts: Facts, seen: Scan, request: Request) -> Iterator[str]:
+    tally = seen.tally
+    if tally.damaged:
+        place = "" if tally.first_damage_s is None else f", the first near {tally.first_damage_s} s"
+        yield f"{tally.damaged} frames or packets were damaged{place}"
+    if tally.stopped:
+        yield tally.stopped
+    if tally.times_made_up:
+        yield f"{tally.times_made_up} frames had no usable time stamp: times were made up from the stated rate"
+    read = tally.frames + tally.left_out + tally.damaged
+    whole = request.since_s is None and request.until_s is None
+    if whole and request.sampling.mode != "keys" and facts.declared_frames > read:
+        yield f"the file states {facts.declared_frames} frames, {read} were there: it may be cut off"
+    if seen.tracks == 0 and tally.frames:
+        yield "no face was found by the detector: that is no proof that nobody is to be seen"
+
+
+def _failed(path: Path, sha256: str, error: str) -> FootageUse:
+    return FootageUse(str(path), sha256, 0.0, 0, 0, 0, 0, 0, 0, 0, (), error)
+
+

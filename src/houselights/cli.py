@@ -1,0 +1,280 @@
+"""The command line: each command parses, calls the library once, and shows what came back."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from houselights import __version__, batch, config, demo, display, models, odds, pictures, policy, report, runtime
+from houselights import event as events
+from houselights.cast import read_cast
+from houselights.errors import Error, SettingsError
+from houselights.gallery import Enroller, Portraitist, entries
+from houselights.sampling import Sampling
+from houselights.script import EventSettings
+from houselights.templates import Recogniser
+from houselights.types import Purpose
+
+FAILED = 1  # exit status: nothing was done
+PARTLY = 3  # exit status: done, but some footage could not be searched
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+models_app = typer.Typer(no_args_is_help=True, help="Weights: list, fetch and verify them.")
+app.add_typer(models_app, name="models")
+
+RecogniserOption = Annotated[str, typer.Option("--recogniser", help="A name from `models list`, or FILE.onnx.", metavar="NAME|FILE")]
+AcceptOption = Annotated[bool, typer.Option("--accept-licence", help="Accept the recogniser's licence terms.")]
+
+
+def main() -> None:
+    """Run the command and turn every error of ours into a message and an exit status."""
+    try:
+        app()
+    except Error as fault:
+        display.complain(fault)
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        display.say("\nstopped; run the same command again to go on where it was")
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def about(*, version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    """Face recognition on event video with the lights on: named people only, with honest odds."""
+    if version:
+        display.out.print(f"houselights {__version__}")
+        raise typer.Exit
+
+
+def _seconds(text: str) -> float:
+    """Seconds from 90, 1:30 or 0:01:30.5."""
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
+        raise typer.BadParameter(f"'{text}' is no time: expected seconds (90.5) or h:mm:ss (0:01:30.5)")
+    total = 0.0
+    for part in text.split(":"):
+        total = total * 60 + float(part)
+    return total
+
+
+@app.command()
+def search(
+    footage: Annotated[list[Path], typer.Argument(help="Video files, photographs and folders of them.", metavar="FOOTAGE...")],
+    *,
+    purpose: Annotated[str, typer.Option(help=f"One of: {', '.join(Purpose)}.")],
+    gallery: Annotated[Path | None, typer.Option(help="One folder a subject with photographs, or one photograph a subject.")] = None,
+    person: Annotated[list[Path] | None, typer.Option(help="A photograph of one person; the file's name is theirs. May be repeated.")] = None,
+    basis: Annotated[str | None, typer.Option(help="The law, warrant, contract or consent it rests on.")] = None,
+    authorised_by: Annotated[str | None, typer.Option(help="Who authorised it.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the result as JSON; - is stdout.", metavar="FILE")] = None,
+    report_file: Annotated[Path | None, typer.Option("--report", help="Write the result as one HTML file.", metavar="FILE.html")] = None,
+    threshold_fmr: Annotated[float, typer.Option(help="How often a stranger may score as high as a candidate.")] = 1e-5,
+    sample: Annotated[str, typer.Option(help="Frames to analyse: auto, all, keys, or N for one in N.")] = "auto",
+    since: Annotated[float | None, typer.Option("--from", parser=_seconds, help="Begin at this time, h:mm:ss or seconds.")] = None,
+    until: Annotated[float | None, typer.Option("--to", parser=_seconds, help="End at this time.")] = None,
+    resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with detections of an earlier run.")] = True,
+    recogniser: RecogniserOption = "sface",
+    accept_licence: AcceptOption = False,
+    calibration: Annotated[Path | None, typer.Option(help="A calibration in place of the built-in one.", metavar="FILE")] = None,
+    detector_width: Annotated[int | None, typer.Option(min=160, max=7680, help="Long side in pixels at which faces are looked for.")] = None,
+    crowd: Annotated[bool, typer.Option("--crowd", help="Look for faces at twice the size as well: finds smaller ones, slower.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Files searched at a time.")] = 1,
+) -> None:
+    """Search footage for named people."""
+    request = batch.Request(
+        footage=tuple(footage), authority=policy.authority(purpose, basis, authorised_by), gallery=gallery,
+        persons=tuple(person or ()), recogniser=recogniser, accept_licence=accept_licence, calibration=calibration,
+        threshold_fmr=threshold_fmr, sampling=Sampling.parse(sample), detector_width=detector_width, crowd=crowd,
+        since_s=since, until_s=until, resume=resume, jobs=jobs,
+    )  # fmt: skip
+    _fetch_if_missing("detector", "recogniser" if recogniser == models.default("recogniser").name else "detector")
+    with display.SearchBars() as bars:
+        outcome = batch.run(request, bars)
+    _show(outcome, json, report_file)
+    if any(use.error for use in outcome.result.footage):
+        raise typer.Exit(PARTLY)
+
+
+def _show(outcome: batch.Outcome, json: Path | None, report_file: Path | None) -> None:
+    if json is not None and str(json) == "-":
+        sys.stdout.write(outcome.result.to_json())
+    else:
+        display.result(outcome.result)
+    if json is not None and str(json) != "-":
+        _write(json, outcome.result.to_json())
+    if report_file is not None:
+        seen = pictures.candidate_pictures(outcome, models.path_of(models.default("detector")))
+        _write(report_file, report.render(outcome, seen))
+        display.say(f"report: {display.shown(report_file.resolve().as_uri())}")
+    elif outcome.result.candidates:
+        display.say("to look at the candidates beside the references: add --report FILE.html")
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a whole file or none; only the owner may read it."""
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        partial.touch(mode=0o600)
+        partial.write_text(text, "utf-8")
+        partial.replace(file)
+    except OSError as fault:
+        partial.unlink(missing_ok=True)
+        msg = f"'{file}' cannot be written: {fault.strerror or fault}"
+        raise SettingsError(msg, hint="name a file in a folder that exists and that you may write to") from fault
+
+
+def _fetch_if_missing(*roles: models.Role) -> None:
+    """Fetch default weights that are not cached yet; where all are, nothing is opened but files."""
+    wanted = [models.default(role) for role in dict.fromkeys(roles)]
+    for model in wanted:
+        if models.check(model).state != "ok":
+            display.say(f"fetching {model.name} ({model.licence}), once: {model.note}")
+            with display.download(model.name) as bar:
+                models.fetch(model, bar, beside=wanted)
+
+
+@app.command()
+def event(
+    out_dir: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    *,
+    cast: Annotated[Path | None, typer.Option(help="A folder of portraits; the fetched openpeople cast without it.")] = None,
+    strangers: Annotated[Path | None, typer.Option(help="A folder of portraits of people who are never enrolled.")] = None,
+    seconds: Annotated[float, typer.Option(help="Length.")] = EventSettings.seconds,
+    people: Annotated[int, typer.Option(help="Walks through the picture.")] = EventSettings.people,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same film.")] = EventSettings.seed,
+    width: Annotated[int, typer.Option(help="Pixels, even.")] = EventSettings.width,
+    height: Annotated[int, typer.Option(help="Pixels, even.")] = EventSettings.height,
+    rate: Annotated[int, typer.Option(help="Frames a second.")] = EventSettings.rate,
+    cuts: Annotated[int, typer.Option(help="Shot cuts.")] = EventSettings.cuts,
+    occluders: Annotated[int, typer.Option(help="Things in front of the people.")] = EventSettings.occluders,
+    crowd: Annotated[int, typer.Option(help="Strangers who stand in the background.")] = EventSettings.crowd,
+    blur: Annotated[float, typer.Option(help="0 to 1.")] = EventSettings.blur,
+    light: Annotated[float, typer.Option(help="0 to 1.")] = EventSettings.light,
+    noise: Annotated[float, typer.Option(help="0 to 1.")] = EventSettings.noise,
+    crf: Annotated[int, typer.Option(help="The encoder's quality: more is worse.")] = EventSettings.crf,
+    variable_rate: Annotated[bool, typer.Option("--variable-rate", help="Irregular time stamps.")] = False,
+    rotation: Annotated[int, typer.Option(help="Stored turned by 0, 90, 180 or 270 degrees, with a flag.")] = 0,
+    codec: Annotated[str, typer.Option(help="The encoder's name.")] = EventSettings.codec,
+) -> None:
+    """Make footage with known truth: event.mp4, a gallery and truth.json."""
+    settings = EventSettings(
+        seconds=seconds, people=people, seed=seed, width=width, height=height, rate=rate, cuts=cuts, occluders=occluders,
+        blur=blur, light=light, noise=noise, crf=crf, variable_rate=variable_rate, rotation=rotation, crowd=crowd, codec=codec,
+    )  # fmt: skip
+    _fetch_if_missing("detector", *(() if cast else ("cast",)))
+    find_face = Portraitist(models.path_of(models.default("detector"))).find_face
+    actors = read_cast(cast or models.cast_dir(), find_face)
+    others = read_cast(strangers, find_face, limit=people + crowd) if strangers else None
+    with display.steps("frames") as bar:
+        truth = events.make(out_dir, actors, settings, strangers=others, progress=bar)
+    enrolled = sum(person.enrolled for person in truth.people)
+    display.out.print(f"{len(truth.frames)} frames, {len(truth.people)} people, {enrolled} of them in the gallery: {display.shown(out_dir)}")
+    folder = display.shown(out_dir)
+    display.say(f"next: houselights search {folder}/event.mp4 --gallery {folder}/gallery --purpose evaluation --basis test --authorised-by me")
+
+
+@app.command()
+def calibrate(
+    *,
+    images: Annotated[Path, typer.Option(help="One folder a person with photographs, or one photograph a person.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The calibration file.")],
+    data: Annotated[str | None, typer.Option(help="What the photographs are, for the record.")] = None,
+    recogniser: RecogniserOption = "sface",
+    accept_licence: AcceptOption = False,
+) -> None:
+    """Measure how strangers score against each other, for a recogniser of your own or on people of your own."""
+    model = models.recogniser(recogniser, accept_licence=accept_licence)
+    _fetch_if_missing("detector", "recogniser" if model.default else "detector")
+    offered, refused = entries(images, [])
+    network = Recogniser(model, models.path_of(model))
+    with display.steps("photographs") as bar:
+        gallery = Enroller(models.path_of(models.default("detector")), network).enrol(offered, refused, bar)
+    found = odds.measure(model, data or images.name, gallery.first_templates)
+    _write(output, found.to_json())
+    display.out.print(f"{found.describe()}; {len(gallery.refused)} photographs refused, {len(gallery.duplicates)} duplicates")
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """Show the models, their licences and whether they are cached."""
+    lines = [
+        (each.model.name, each.model.role, each.model.licence, each.state, "yes" if each.model.default else "", each.model.note)
+        for each in models.verify()
+    ]
+    display.rows("", ("name", "role", "licence", "cached", "default", "note"), lines)
+
+
+@models_app.command("fetch")
+def models_fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="All defaults where none is named.")] = None,
+    *,
+    accept_licence: AcceptOption = False,
+) -> None:
+    """Fetch weights into the cache and check their SHA-256."""
+    wanted = [models.named(name) for name in names or ()] or [model for model in models.TABLE if model.default]
+    for model in wanted:
+        if model.role == "recogniser":
+            models.recogniser(model.name, accept_licence=accept_licence)
+    for model in wanted:
+        with display.download(model.name) as bar:
+            path = models.fetch(model, bar, beside=wanted)
+        display.out.print(f"{model.name} ({model.licence}): {display.shown(path)}")
+
+
+@models_app.command("verify")
+def models_verify() -> None:
+    """Hash every cached file anew."""
+    checks = models.verify()
+    lines = [(each.model.name, each.state, each.reason, str(each.path)) for each in checks]
+    display.rows("", ("name", "state", "reason", "file"), lines)
+    if any(each.state == "altered" for each in checks):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def info() -> None:
+    """Show versions, processor, runtime, precision, models and where things are kept."""
+    facts = {"houselights": __version__, "python": platform.python_version(), "system": platform.platform(), **runtime.describe()}
+    facts |= {"cache": str(config.cache_dir()), "models": str(config.models_dir()), "data": str(config.data_dir() or "not set")}
+    display.rows("", ("what", "value"), list(facts.items()))
+    display.rows("", ("model", "state", "sha256"), [(c.model.name, c.state, c.model.sha256) for c in models.verify()])
+
+
+@app.command("demo")
+def run_demo(
+    out_dir: Annotated[Path, typer.Option("--out", help="Where the film, the gallery and the report go.")] = Path("houselights-demo"),
+    seconds: Annotated[float, typer.Option(help="Length of the film.")] = EventSettings.seconds,
+    seed: Annotated[int, typer.Option(help="Another seed makes another film.")] = EventSettings.seed,
+) -> None:
+    """Make a film with people made by a computer, search it, and compare with the truth."""
+    display.say("1. weights and cast")
+    _fetch_if_missing("detector", "recogniser", "cast")
+    display.say(f"2. a film of {seconds:g} s: {display.shown(out_dir / 'event.mp4')}")
+    with display.steps("frames") as bar:
+        truth = demo.make_event(out_dir, replace(EventSettings(), seconds=seconds, seed=seed), bar)
+    display.say("3. the search")
+    with display.SearchBars() as bars:
+        outcome = batch.run(demo.request(out_dir), bars)
+    _show(outcome, out_dir / "result.json", out_dir / "report.html")
+    rows = [
+        (
+            row.subject, "yes" if row.enrolled else "no",
+            ", ".join(f"{display.clock(a)} to {display.clock(b)}" for a, b in row.walks),
+            ", ".join(f"{display.clock(seen.start_s)} to {display.clock(seen.end_s)}" for seen in row.found) or "nothing",
+            "right" if row.right else "wrong",
+        )
+        for row in demo.compare(truth, outcome.result.appearances)
+    ]  # fmt: skip
+    display.rows("\nthe truth and what was found", ("person", "searched for", "face in the film", "found", ""), rows)
+    folder = display.shown(out_dir)
+    display.say(
+        f"\nthree things to try next:\n"
+        f"  open {folder}/report.html in a browser\n"
+        f"  houselights search {folder}/event.mp4 --person YOUR.jpg --purpose consented\n"
+        f"  houselights search HOLIDAY.mp4 --person ME.jpg --purpose consented --report report.html"
+    )

@@ -1,0 +1,71 @@
+"""Where things are kept on this machine: the cache, the weights in it, and the data for measuring.
+
+| variable             | what it sets                                                     |
+|----------------------|------------------------------------------------------------------|
+| `HOUSELIGHTS_CACHE`  | the cache, in place of the user's own (`~/.cache/houselights`)   |
+| `HOUSELIGHTS_MODELS` | the folder of weights, in place of `models` in the cache         |
+| `HOUSELIGHTS_DATA`   | a folder of data sets for measuring; there is none without it    |
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from houselights.errors import SettingsError
+
+CACHE = "HOUSELIGHTS_CACHE"
+MODELS = "HOUSELIGHTS_MODELS"
+DATA = "HOUSELIGHTS_DATA"
+
+
+def cache_dir() -> Path:
+    """The folder for everything that can be fetched or made again. It need not exist yet."""
+    return _set(CACHE) or platformdirs.user_cache_path("houselights", appauthor=False)
+
+
+def models_dir() -> Path:
+    """The folder that weights are cached in. It need not exist yet."""
+    return _set(MODELS) or cache_dir() / "models"
+
+
+def data_dir() -> Path | None:
+    """The folder of data sets for measuring, or None where none is set.
+
+    Raises SettingsError when the variable names something that is not a folder.
+    """
+    folder = _set(DATA)
+    if folder is not None and not folder.is_dir():
+        raise SettingsError(f"{DATA} is '{folder}', which is not a folder", hint=f"correct {DATA}, or unset it")
+    return folder
+
+
+def private_dir(folder: Path) -> Path:
+    """The folder itself, made where it is missing; every level that is made is open to its owner alone (0700).
+
+    Raises SettingsError when it cannot be made.
+    """
+    try:
+        _make(folder)
+    except OSError as error:
+        raise SettingsError(
+            f"folder '{folder}' cannot be made ({error.strerror or error})",
+            hint=f"set {CACHE} or {MODELS} to a folder that you may write to",
+        ) from error
+    return folder
+
+
+def _make(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        _make(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _set(variable: str) -> Path | None:
+    """The absolute path that a variable holds; an empty variable counts as unset."""
+    value = os.environ.get(variable, "")
+    return Path(value).expanduser().absolute() if value else None

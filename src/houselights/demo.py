@@ -1,0 +1,75 @@
+"""The demo: people made by a computer walk past a drawn stage door, half of them are searched for, and truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from houselights import batch, event, models, policy
+from houselights.cast import read_cast
+from houselights.event import Event, EventSettings
+from houselights.gallery import Portraitist
+from houselights.result import Appearance
+from houselights.sampling import Sampling
+
+BASIS = "demonstration: everybody in this film was made by a computer"
+AUTHORISER = "houselights demo"
+SLACK_S = 1.0  # an interval found may begin and end this much before or after the truth's: faces show before they count
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is true of one subject and what was found."""
+
+    subject: str
+    enrolled: bool
+    walks: tuple[tuple[float, float], ...]
+    """Seconds from entry to exit, each time."""
+    found: tuple[Appearance, ...]
+
+    @property
+    def right(self) -> bool:
+        """Every walk of an enrolled person overlaps an appearance, and no appearance lies outside the walks."""
+        if not self.enrolled:
+            return not self.found
+        met = all(any(_overlap(walk, seen) for seen in self.found) for walk in self.walks)
+        return met and all(any(_overlap(walk, seen) for walk in self.walks) for seen in self.found)
+
+
+def _overlap(walk: tuple[float, float], seen: Appearance) -> bool:
+    return seen.start_s <= walk[1] + SLACK_S and seen.end_s >= walk[0] - SLACK_S
+
+
+def make_event(folder: Path, settings: EventSettings, progress: Callable[[int, int], None]) -> Event:
+    """An event with the fetched cast."""
+    portraitist = Portraitist(models.path_of(models.default("detector")))
+    cast = read_cast(models.cast_dir(), portraitist.find_face)
+    return event.make(folder, cast, settings, progress=progress)
+
+
+def request(folder: Path) -> batch.Request:
+    """The search of an event that `make_event` wrote."""
+    return batch.Request(
+        footage=(folder / "event.mp4",),
+        authority=policy.authority("evaluation", BASIS, AUTHORISER),
+        gallery=folder / "gallery",
+        sampling=Sampling("all"),
+        resume=False,
+    )
+
+
+def compare(truth: Event, found: tuple[Appearance, ...]) -> list[Comparison]:
+    """Truth and result for everybody in the film, the enrolled first."""
+    seconds = truth.time_base[0] / truth.time_base[1]
+    start = truth.frames[0].ticks
+    rows = [
+        Comparison(
+            person.id,
+            person.enrolled,
+            tuple(((walk.entry_ticks - start) * seconds, (walk.exit_ticks - start) * seconds) for walk in person.walks),
+            tuple(seen for seen in found if seen.subject == person.id),
+        )
+        for person in truth.people
+    ]
+    return sorted(rows, key=lambda row: (not row.enrolled, row.subject))

@@ -1,0 +1,161 @@
+"""Detections on disk: boxes, points and qualities of one footage, in chunks, so that interrupted work goes on where it was.
+
+No biometrics: no pixel of a face and no template. A chunk is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from houselights.config import private_dir
+from houselights.faces import concatenate
+from houselights.footage import Tally
+from houselights.quality import Quality
+from houselights.sampling import Sight
+from houselights.types import Faces
+
+FORMAT = 1
+CHUNK_FRAMES = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """The faces of one analysed frame."""
+
+    sight: Sight
+    faces: Faces
+    quality: Quality
+    tally: Tally
+    """What had been counted when the frame was read."""
+
+
+def key(footage_sha256: str, settings: dict[str, object]) -> str:
+    """The name of a footage's chunks: other settings or another detector have another name."""
+    text = json.dumps({"format": FORMAT, **settings}, sort_keys=True, default=str)
+    return f"{footage_sha256[:32]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+class Detections:
+    """The kept observations of one footage under one key."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing is read or written yet."""
+        self._folder = folder
+        self._waiting: list[Observation] = []
+        self._chunks = 0
+
+    def kept(self) -> Iterator[Observation]:
+        """The observations of earlier runs in order; a chunk that is damaged and all after it are removed and made again."""
+        while (file := self._file(self._chunks)).is_file():
+            try:
+                observations = _read(file)
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+                self._remove_from(self._chunks)
+                return
+            self._chunks += 1
+            yield from observations
+
+    @property
+    def finished(self) -> Tally | None:
+        """The final count where an earlier run came to the end of the footage."""
+        try:
+            return Tally(**json.loads((self._folder / "finished.json").read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    @property
+    def started(self) -> bool:
+        """Whether an earlier run kept something."""
+        return self._file(0).is_file() or self.finished is not None
+
+    def add(self, observation: Observation) -> None:
+        """Keep one more observation; each two hundred are written."""
+        self._waiting.append(observation)
+        if len(self._waiting) >= CHUNK_FRAMES:
+            self._flush()
+
+    def finish(self, tally: Tally) -> None:
+        """Write the rest and the mark that the footage was read to its end."""
+        self._flush()
+        _replace(self._folder / "finished.json", json.dumps(asdict(tally)).encode())
+
+    def clear(self) -> None:
+        """Forget what earlier runs kept."""
+        self._remove_from(0)
+        (self._folder / "finished.json").unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        private_dir(self._folder)
+        if self._waiting:
+            _write(self._file(self._chunks), self._waiting)
+            self._chunks += 1
+            self._waiting = []
+
+    def _file(self, number: int) -> Path:
+        return self._folder / f"{number:06d}.npz"
+
+    def _remove_from(self, number: int) -> None:
+        (self._folder / "finished.json").unlink(missing_ok=True)
+        for file in sorted(self._folder.glob("*.npz")):
+            if file.name >= self._file(number).name:
+                file.unlink()
+
+
+_SIGHT = tuple(field.name for field in fields(Sight))
+_COUNTS = ("frames", "left_out", "damaged", "times_made_up")
+
+
+def _write(file: Path, observations: list[Observation]) -> None:
+    partial = file.with_suffix(f".{os.getpid()}.partial")
+    faces = concatenate([each.faces for each in observations])
+    with partial.open("wb") as stream:
+        np.savez(
+            stream,
+            counts=np.array([len(each.faces) for each in observations]),
+            boxes=faces.boxes, points=faces.points, scores=faces.scores,
+            parts=np.concatenate([each.quality.parts for each in observations]),
+            tallies=np.array([[getattr(each.tally, name) for name in _COUNTS] for each in observations]),
+            first_damage_s=np.array([np.nan if each.tally.first_damage_s is None else each.tally.first_damage_s for each in observations]),
+            **{name: np.array([getattr(each.sight, name) for each in observations]) for name in _SIGHT if not name.endswith("thumbnail")},
+            thumbnail=observations[-1].sight.thumbnail, analysed_thumbnail=observations[-1].sight.analysed_thumbnail,
+        )  # fmt: skip
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(file)
+
+
+def _read(file: Path) -> list[Observation]:
+    with np.load(file, allow_pickle=False) as data:
+        columns = {name: data[name] for name in data.files}
+    ends = np.cumsum(columns["counts"])
+    faces = Faces(columns["boxes"], columns["points"], columns["scores"])
+    if not len(faces) == len(faces.boxes) == len(faces.points) == len(columns["parts"]) == ends[-1]:
+        msg = f"{file}: columns of different lengths"
+        raise ValueError(msg)
+    observations = []
+    for row, (start, end) in enumerate(zip(ends - columns["counts"], ends, strict=True)):
+        # Thumbnails are kept for the last frame of a chunk alone: only it is ever gone on from.
+        sight = Sight(**{name: columns[name] if name.endswith("thumbnail") else columns[name][row].item() for name in _SIGHT})
+        damage = float(columns["first_damage_s"][row])
+        counts = {name: int(value) for name, value in zip(_COUNTS, columns["tallies"][row], strict=True)}
+        tally = Tally(**counts, first_damage_s=None if np.isnan(damage) else damage)
+        part = slice(int(start), int(end))
+        observations.append(Observation(sight, faces[part], Quality(columns["parts"][part]), tally))
+    return observations
+
+
+def _replace(file: Path, content: bytes) -> None:
+    partial = file.with_suffix(f".{os.getpid()}.partial")
+    with partial.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(file)

@@ -1,0 +1,201 @@
+"""What people see in a terminal: progress on the way, the result at the end, errors with a hint. Results go to stdout, all else to stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from houselights.errors import Error
+from houselights.footage import Facts
+from houselights.result import FootageUse, Result
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def shown(text: object) -> str:
+    """Text from outside, safe to print: no control characters, no markup."""
+    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
+
+
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds to the millisecond: 0:01:02.340."""
+    whole = round(seconds * 1000)
+    return f"{whole // 3_600_000}:{whole // 60_000 % 60:02d}:{whole // 1000 % 60:02d}.{whole % 1000:03d}"
+
+
+def one_in(fmr: float) -> str:
+    """A rate as people say it, to two digits: 1 in 180,000."""
+    times = 1 / fmr
+    step = 10 ** max(0, len(str(int(times))) - 2)
+    return f"1 in {round(times / step) * step:,}"
+
+
+def say(text: str) -> None:
+    """A line about the work, to stderr; may hold markup of our own."""
+    err.print(text)
+
+
+def complain(fault: Error) -> None:
+    """An error and what to do next."""
+    err.print(f"[bold red]error:[/] {shown_lines(fault.message)}")
+    if fault.hint:
+        err.print(f"\n[bold]hint:[/] {shown_lines(fault.hint)}")
+
+
+def shown_lines(text: str) -> str:
+    """Like `shown`, line by line."""
+    return "\n".join(shown(line) for line in text.splitlines())
+
+
+def _columns() -> tuple[TextColumn | BarColumn | TimeElapsedColumn | TimeRemainingColumn, ...]:
+    return TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(), TimeRemainingColumn()
+
+
+@contextmanager
+def steps(title: str) -> Iterator[StepBar]:
+    """A bar for work that is counted in steps; the bar goes when the work is done."""
+    with Progress(*_columns(), console=err, transient=True) as progress:
+        yield StepBar(progress, progress.add_task(title, total=None))
+
+
+class StepBar:
+    """Call it with steps done and steps in all."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show how far the work is."""
+        self._progress.update(self._task, completed=done, total=total)
+
+
+@contextmanager
+def download(title: str) -> Iterator[StepBar]:
+    """A bar for bytes."""
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=err, transient=True) as progress:
+        yield StepBar(progress, progress.add_task(title, total=None))
+
+
+class SearchBars:
+    """A bar for the whole search, by bytes of footage, and one for each file under way, by seconds; see batch.Watcher."""
+
+    def __init__(self) -> None:
+        """Nothing is shown before the first call."""
+        self._progress = Progress(*_columns(), console=err, transient=True)
+        self._all: TaskID | None = None
+        self._photographs: TaskID | None = None
+        self._tasks: dict[int, TaskID] = {}
+        self._files: list[tuple[Path, int]] = []
+        self._shares: dict[int, float] = {}
+        self._lengths: dict[int, float] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def gallery(self, done: int, total: int) -> None:
+        """Photographs looked at."""
+        if self._photographs is None:
+            self._photographs = self._progress.add_task("photographs", total=total)
+        self._progress.update(self._photographs, completed=done, visible=done < total)
+
+    def files(self, files: list[Path]) -> None:
+        """All the footage there will be."""
+        self._files = [(file, file.stat().st_size if file.is_file() else 0) for file in files]
+        if len(files) > 1:
+            self._all = self._progress.add_task(f"all {len(files)} files", total=sum(size for _, size in self._files) or 1)
+
+    def begin(self, file: int, facts: Facts, *, kept: bool) -> None:
+        """A file is open."""
+        self._lengths[file] = facts.duration_s
+        title = f"{shown(facts.path.name)}{' (going on)' if kept else ''}"
+        self._tasks[file] = self._progress.add_task(title, total=facts.duration_s or None)
+
+    def progress(self, file: int, seconds: float, frames: int) -> None:
+        """Seconds of footage done."""
+        length = self._lengths.get(file, 0.0)
+        self._progress.update(self._tasks[file], completed=min(seconds, length) if length else frames)
+        self._share(file, min(1.0, seconds / length) if length else 0.0)
+
+    def end(self, file: int, use: FootageUse) -> None:
+        """A file is done, or failed."""
+        self._share(file, 1.0)
+        if (task := self._tasks.pop(file, None)) is not None:
+            self._progress.remove_task(task)
+        number = f"[{file + 1}/{len(self._files)}] " if len(self._files) > 1 else ""
+        if use.error:
+            self._progress.console.print(f"{escape(number)}{shown(use.path)}: [bold red]not searched:[/] {shown_lines(use.error)}")
+            return
+        facts = f"{use.frames_analysed} of {use.frames} frames, {use.faces} faces, {use.tracks} tracks"
+        self._progress.console.print(f"{escape(number)}{shown(use.path)}: {facts}")
+        for note in use.notes:
+            self._progress.console.print(f"  note: {shown(note)}")
+
+    def _share(self, file: int, share: float) -> None:
+        self._shares[file] = share
+        if self._all is not None:
+            self._progress.update(self._all, completed=sum(self._files[i][1] * part for i, part in self._shares.items()))
+
+
+def authority(result: Result) -> None:
+    """Purpose, basis and authoriser: they head every output."""
+    out.print(f"purpose {result.purpose} · basis {shown(result.basis)} · authorised by {shown(result.authorised_by)}")
+
+
+def result(found: Result) -> None:
+    """The result as people read it."""
+    authority(found)
+    for refusal in found.gallery.refused:
+        out.print(f"refused photograph {shown(refusal.file)}: {shown(refusal.reason)}")
+    for double in found.gallery.duplicates:
+        out.print(f"duplicate photograph {shown(double.file)}: {shown(double.reason)}")
+    for pair in found.gallery.lookalikes:
+        out.print(f"lookalikes: a candidate for {shown(pair.subject)} may be {shown(pair.other)} (score {pair.score:.3f})")
+    if found.candidates:
+        out.print(_candidates(found))
+    subjects = len({candidate.subject for candidate in found.candidates})
+    searched = sum(use.error is None for use in found.footage)
+    skipped = sum(use.tracks_without_template for use in found.footage)
+    out.print(
+        f"{subjects} of {found.gallery.subjects} subjects have candidates in {searched} searched of {len(found.footage)} files"
+        f" · {sum(use.tracks for use in found.footage)} tracks, {skipped} of them without a usable shot and not searched"
+    )
+    if found.candidates:
+        out.print("A candidate is a lead only: somebody must compare the pictures before anything is done.")
+    else:
+        out.print("No candidate is no proof of absence: faces may be hidden, turned away, small or unlike the photograph.")
+
+
+def _candidates(found: Result) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("subject", "footage", "from", "to", "score", "strangers this alike", "reference"):
+        table.add_column(name, justify="right" if name in {"from", "to", "score"} else "left", overflow="fold")
+    for each in found.candidates:
+        table.add_row(
+            shown(each.subject), shown(Path(each.footage).name), clock(each.start_s), clock(each.end_s), f"{each.score:.3f}",
+            one_in(each.fmr), shown(Path(each.reference).name),
+        )  # fmt: skip
+    return table
+
+
+def rows(title: str, names: tuple[str, ...], lines: list[tuple[str, ...]]) -> None:
+    """A plain table on stdout."""
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for line in lines:
+        table.add_row(*map(shown, line))
+    out.print(table)

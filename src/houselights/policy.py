@@ -1,0 +1,51 @@
+"""Policy: what may be done. Asked once, before any footage is decoded and before any template is made.
+
+Today it holds the rules that need no text: a purpose from the closed list, a basis, a person who authorised, and a
+finite list of subjects. Rule packs and cases will be asked in the same call.
+"""
+
+from __future__ import annotations
+
+import getpass
+
+from houselights.errors import PolicyError
+from houselights.types import Authority, Purpose
+
+CONSENT = "consent of the people searched for"
+
+
+def authority(purpose: str, basis: str | None, authorised_by: str | None) -> Authority:
+    """The authority for a use from what was typed; for `consented` the basis is consent and the authoriser the operator.
+
+    Raises:
+        PolicyError: no such purpose, or a basis or an authoriser is missing.
+    """
+    listed = ", ".join(Purpose)
+    try:
+        known = Purpose(purpose)
+    except ValueError as fault:
+        msg = f"purpose '{purpose}' is not on the closed list: {listed}"
+        raise PolicyError(msg, hint="a use that fits none of them is not what this program is for") from fault
+    basis, authorised_by = (basis or "").strip(), (authorised_by or "").strip()
+    if known is Purpose.CONSENTED:
+        basis, authorised_by = basis or CONSENT, authorised_by or getpass.getuser()
+    missing = [name for name, value in (("--basis", basis), ("--authorised-by", authorised_by)) if not value]
+    if missing:
+        msg = f"purpose '{known}' needs {' and '.join(missing)}"
+        hint = "name the law, warrant or contract the search rests on, and the person who authorised it"
+        raise PolicyError(msg, hint=hint)
+    return Authority(known, basis, authorised_by)
+
+
+def check_search(use: Authority, subjects: int) -> None:
+    """Return if this search may be made.
+
+    Raises:
+        PolicyError: it may not, with the rule's words.
+    """
+    if not use.basis or not use.authorised_by:
+        msg = f"purpose '{use.purpose}' came without a basis or an authoriser"
+        raise PolicyError(msg)
+    if subjects < 1:
+        msg = "a search needs at least one named subject: footage is never searched for whoever is in it"
+        raise PolicyError(msg, hint="name a gallery with --gallery or a photograph with --person")

@@ -1,0 +1,134 @@
+"""Quality: how much a picture of a face can carry, in five named parts of 0 to 1 after the terms of ISO/IEC 29794-5.
+
+Every part is computed from pixels and points alone; nothing is learned, so each number can be explained. docs/quality.md
+says what each part means and how its bounds were chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import cv2
+import numpy as np
+
+from houselights.faces import SCORE, SIDE, alignment
+from houselights.footage import Frame
+from houselights.types import Faces, Float32, Float64, UInt8
+
+
+class Part(StrEnum):
+    """The parts of a quality, in the order of the columns."""
+
+    SHARPNESS = "sharpness"
+    SIZE = "inter-eye distance"
+    POSE = "pose"
+    EXPOSURE = "exposure"
+    DETECTION = "detector score"
+
+
+FLOORS = np.array([0.10, 0.25, 0.15, 0.15, 0.60], np.float32)  # below any one of them a face is not used
+FULL_EYES = 40.0  # pixels between the eyes from which more do not help: an aligned face has 35
+SHARP = 0.16  # mean edge strength over contrast at which a face counts as sharp
+_MARGIN = 0.14  # the outer share of an aligned face that shows background
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The qualities of some faces."""
+
+    parts: Float32
+    """(n, 5) each 0 to 1, columns in the order of Part."""
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    @property
+    def overall(self) -> Float32:
+        """(n,) the geometric mean of the parts: one bad part cannot be made up for by four good ones."""
+        return np.asarray(np.exp(np.log(np.maximum(self.parts, 1e-6)).mean(axis=1)), np.float32)
+
+    @property
+    def usable(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """(n,) whether every part reaches its floor."""
+        return np.asarray((self.parts >= FLOORS).all(axis=1))
+
+    def reason(self, which: int) -> str:
+        """What is wrong with one face, worst part first, in words; empty where it is usable."""
+        low = [
+            (float(value / floor), f"{part.value} {value:.2f} is below {floor:.2f}")
+            for part, value, floor in zip(Part, self.parts[which], FLOORS, strict=True)
+            if value < floor
+        ]
+        return "; ".join(words for _, words in sorted(low))
+
+
+def measure(frame: Frame, faces: Faces) -> Quality:
+    """The quality of each face of a frame."""
+    onto = alignment(faces.points)
+    patches = [frame.luma_patch(each, SIDE) for each in onto]
+    parts = np.empty((len(faces), len(Part)), np.float32)
+    for row, patch in enumerate(patches):
+        parts[row, 0], parts[row, 3] = sharpness(patch), exposure(patch)
+    parts[:, 1] = size(faces.points)
+    parts[:, 2] = pose(faces.points)
+    parts[:, 4] = np.clip((faces.scores - SCORE + 0.1) / (0.9 - SCORE + 0.1), 0, 1)
+    return Quality(parts)
+
+
+def sharpness(patch: UInt8) -> float:
+    """How strong the finest edges of an aligned face are against its contrast: 1 sharp, 0 without any edge."""
+    inner = _inner(patch)
+    _, contrast = _mean_and_contrast(inner)
+    if contrast < 1:
+        return 0.0
+    edges = cv2.norm(cv2.Laplacian(inner, cv2.CV_16S, ksize=1), cv2.NORM_L1) / inner.size
+    return min(1.0, edges / contrast / SHARP)
+
+
+def exposure(patch: UInt8) -> float:
+    """Whether the face is neither dark nor burnt out nor flat: the middle's place, the contrast, and what is not clipped."""
+    inner = _inner(patch)
+    middle, contrast = _mean_and_contrast(inner)
+    kept = cv2.countNonZero(cv2.inRange(inner, 5, 250)) / inner.size
+    place = min(1.0, middle / 60, (255 - middle) / 40)
+    return max(0.0, place * min(1.0, contrast / 20) * kept)
+
+
+def _mean_and_contrast(patch: UInt8) -> tuple[float, float]:
+    mean, deviation = cv2.meanStdDev(patch)
+    return float(mean[0, 0]), float(deviation[0, 0])
+
+
+def _inner(patch: UInt8) -> UInt8:
+    edge = round(patch.shape[0] * _MARGIN)
+    return patch[edge:-edge, edge:-edge]
+
+
+def size(points: Float32) -> Float64:
+    """(n,) inter-eye distance in source pixels over the 40 from which more do not help."""
+    return np.clip(np.linalg.norm(points[:, 1] - points[:, 0], axis=-1) / FULL_EYES, 0, 1).astype(np.float64)
+
+
+def pose(points: Float32) -> Float64:
+    """(n,) 1 for a frontal face, falling with yaw, pitch and roll as the five points show them.
+
+    Yaw: how far the nose tip leaves the middle between the eyes, in inter-eye distances along the eyes' line. Pitch: how
+    far its place between eyes and mouth leaves the frontal 0.52. Roll counts little, since alignment undoes it.
+    """
+    eyes = points[:, 1] - points[:, 0]
+    apart = np.maximum(np.linalg.norm(eyes, axis=-1), 1e-6)
+    along = eyes / apart[:, None]
+    across = np.stack([-along[:, 1], along[:, 0]], axis=-1)
+    middle = (points[:, 0] + points[:, 1]) / 2
+    nose = points[:, 2] - middle
+    mouth = (points[:, 3] + points[:, 4]) / 2 - middle
+    yaw = np.abs((nose * along).sum(-1)) / apart
+    height = (mouth * across).sum(-1)
+    fall = (nose * across).sum(-1) / np.maximum(height, 1e-6)
+    pitch = np.abs(np.where(height > 0, fall, 9.0) - 0.52)
+    # A turned head brings the eyes together while eyes and mouth stay apart: frontal faces have height / apart near 1.1.
+    narrow = np.clip(height / apart - 1.3, 0, None)
+    roll = np.abs(np.arctan2(along[:, 1], along[:, 0])) / np.pi
+    falls = np.clip(1 - (yaw / 0.6) ** 2, 0, 1) * np.clip(1 - (pitch / 0.5) ** 2, 0, 1) * np.clip(1 - narrow, 0, 1)
+    return np.asarray(falls * np.clip(1 - roll / 0.75, 0, 1), np.float64)

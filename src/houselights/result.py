@@ -1,0 +1,172 @@
+"""What a search says: the shapes behind `--json`, schema `houselights/search/1`, and their one JSON form."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+SCHEMA = "houselights/search/1"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """A model as it was run."""
+
+    role: str
+    """`detector` or `recogniser`."""
+    name: str
+    sha256: str
+    licence: str
+    runtime: str
+    """For example `OpenVINO 2026.4.1 on CPU`."""
+    precision: str
+    """`f32` or `bf16`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A photograph, or a file of footage, that was not used, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lookalikes:
+    """Two subjects of one gallery whose photographs score above the threshold against each other."""
+
+    subject: str
+    other: str
+    score: float
+    fmr: float
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryUse:
+    """The gallery that was searched for."""
+
+    subjects: int
+    photographs: int
+    """Photographs in use: refused ones are not counted."""
+    refused: tuple[Refusal, ...]
+    duplicates: tuple[Refusal, ...]
+    """Photographs whose bytes stand in the gallery already; the reason names the first."""
+    lookalikes: tuple[Lookalikes, ...]
+    digest: str
+    """SHA-256 over subject names and the photographs' SHA-256, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """From which score on a track is a candidate."""
+
+    fmr: float
+    """The false-match rate asked for: how often a stranger's photograph scores this high against one subject."""
+    score: float
+    """The score, -1 to 1, that the calibration gives for that rate."""
+    calibration: str
+    """What the rate was measured on."""
+
+
+@dataclass(frozen=True, slots=True)
+class FootageUse:
+    """One file of footage and what was done with it."""
+
+    path: str
+    sha256: str
+    duration_s: float
+    frames: int
+    """Frames that decoded."""
+    frames_analysed: int
+    frames_damaged: int
+    """Frames or packets that did not decode, or decoded with errors."""
+    faces: int
+    """Detections over all analysed frames."""
+    faces_unusable: int
+    """Detections too small, blurred, dark or turned for a template."""
+    tracks: int
+    tracks_without_template: int
+    """Tracks without a usable shot: they were not searched."""
+    notes: tuple[str, ...]
+    """What a reader must know of this file: a cut-off end, a frame of another size, time stamps made up."""
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One face in one frame."""
+
+    time_s: float
+    box: tuple[float, float, float, float]
+    """Left, top, width, height in pixels of the upright frame."""
+    quality: float
+    """0 to 1, see docs/quality.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A track that looks like a subject: a lead only."""
+
+    subject: str
+    footage: str
+    track: int
+    start_s: float
+    end_s: float
+    score: float
+    """Cosine similarity, -1 to 1, rounded to 1e-6."""
+    fmr: float
+    """How often a stranger's photograph scores at least this high against one subject: an upper bound, never 0."""
+    shots: int
+    """Shots that were fused into the track's template."""
+    best_shot: Shot
+    reference: str
+    """The subject's photograph that scored highest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """When a subject may be seen in one file: candidates' intervals, merged."""
+
+    subject: str
+    footage: str
+    start_s: float
+    end_s: float
+    score: float
+    """The highest score among the candidates merged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the time went, in seconds of wall clock."""
+
+    total_s: float
+    gallery_s: float
+    footage_s: float
+    search_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A whole search."""
+
+    purpose: str
+    basis: str
+    authorised_by: str
+    started: str
+    """UTC, ISO 8601."""
+    finished: str
+    models: tuple[ModelUse, ...]
+    gallery: GalleryUse
+    threshold: Threshold
+    footage: tuple[FootageUse, ...]
+    passed_over: tuple[Refusal, ...]
+    """Files in searched folders that are not footage by their names."""
+    candidates: tuple[Candidate, ...]
+    appearances: tuple[Appearance, ...]
+    timing: Timing
+    schema: str = field(default=SCHEMA)
+
+    def to_json(self) -> str:
+        """The document behind `--json`: keys in the order of docs/json.md, UTF-8, indented."""
+        document = {"schema": self.schema, **{k: v for k, v in asdict(self).items() if k != "schema"}}
+        return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

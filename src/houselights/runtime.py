@@ -1,0 +1,242 @@
+"""How a model is run: OpenVINO where it is, ONNX Runtime elsewhere; inputs in, outputs out, in order.
+
+Nothing here knows what a face is. Inputs are pictures in NV12 (for detectors) or float tensors (for recognisers).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import platform
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from houselights.errors import ModelError, SettingsError
+from houselights.types import Float32, UInt8
+
+Inputs = tuple[NDArray[Any], ...]
+Outputs = tuple[Float32, ...]
+Precision = Literal["f32", "bf16"]
+Item = TypeVar("Item")
+
+# Both runtimes send usage data when they are imported; this comes before any import of theirs (docs/decisions/0004).
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+SLOTS = 4  # requests under way at once: enough to keep two cores busy while the caller decodes
+VARIABLE = "HOUSELIGHTS_RUNTIME"
+
+
+class Network(Protocol):
+    """A model compiled for one input shape."""
+
+    runtime: str
+    precision: Precision
+
+    def run(self, inputs: Inputs) -> Outputs:
+        """The outputs for one input, in the model's own order."""
+
+    def stream(self, items: Iterable[tuple[Inputs, Item]]) -> Iterator[tuple[Outputs, Item]]:
+        """The outputs for each item in the order of the items, several of them computed while the caller works."""
+
+
+def open_network(path: Path, shape: tuple[int, int, int, int], *, nv12: bool, exact: bool) -> Network:
+    """Compile a model for inputs of `shape` (batch, channels, rows, columns).
+
+    Args:
+        path: the ONNX file, already verified by `models`.
+        shape: what the model's one picture input is reshaped to.
+        nv12: the input comes as luma (rows, columns) and chroma (rows/2, columns/2, 2) and the model wants BGR, 0 to 255.
+        exact: always f32. Otherwise bf16 where the processor computes in it.
+
+    Raises:
+        ModelError: the file is not a model that takes this shape.
+        SettingsError: HOUSELIGHTS_RUNTIME names no runtime that is installed.
+    """
+    kind: type[_OpenVino | _OnnxRuntime] = _OpenVino if chosen() == "openvino" else _OnnxRuntime
+    try:
+        return kind(path, shape, nv12=nv12, exact=exact)
+    except (RuntimeError, ValueError) as fault:
+        msg = f"model '{path.name}' does not load with input {shape}: {str(fault).strip().splitlines()[-1]}"
+        raise ModelError(msg, hint="a model must be an ONNX file with one picture input of four dimensions") from fault
+
+
+def chosen() -> Literal["openvino", "onnxruntime"]:
+    """The runtime in use: HOUSELIGHTS_RUNTIME if set, else OpenVINO where it is installed, else ONNX Runtime."""
+    wanted = os.environ.get(VARIABLE, "")
+    names: tuple[Literal["openvino", "onnxruntime"], ...] = ("openvino", "onnxruntime")
+    if wanted and wanted not in names:
+        msg = f"{VARIABLE} is '{wanted}', expected openvino or onnxruntime"
+        raise SettingsError(msg)
+    for name in names:
+        if wanted in {"", name} and _installed(name):
+            return name
+    msg = f"no runtime: {wanted or 'neither openvino nor onnxruntime'} is not installed"
+    raise SettingsError(msg, hint="pip install openvino, or pip install onnxruntime")
+
+
+def _installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
+def describe() -> dict[str, str]:
+    """Names and versions for `houselights info`: processor, runtime, precision of the detector."""
+    runtime = chosen()
+    facts = {"processor": _processor(), "cores": str(os.cpu_count()), "runtime": runtime}
+    if runtime == "openvino":
+        core = _core()
+        facts["runtime"] = _openvino_name()
+        facts["processor"] = str(core.get_property("CPU", "FULL_DEVICE_NAME"))
+        facts["features"] = ", ".join(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        facts["detector precision"] = _precision(exact=False)
+    else:
+        facts["runtime"] = _onnxruntime_name()
+        facts["detector precision"] = "f32"
+    return facts
+
+
+def _processor() -> str:
+    return platform.processor() or platform.machine()
+
+
+_cores: list[Any] = []
+
+
+def _core() -> Any:  # noqa: ANN401 - openvino ships no usable types
+    if not _cores:
+        openvino = importlib.import_module("openvino")
+        _cores.append(openvino.Core())
+    return _cores[0]
+
+
+def _openvino_name() -> str:
+    version = importlib.import_module("openvino").__version__
+    return f"OpenVINO {version.split('-')[0]} on CPU"
+
+
+def _onnxruntime_name() -> str:
+    return f"ONNX Runtime {importlib.import_module('onnxruntime').__version__} on CPU"
+
+
+def _precision(*, exact: bool) -> Precision:
+    native = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if native and not exact else "f32"
+
+
+class _OpenVino:
+    """A network on OpenVINO: the colour conversion is part of the graph, requests run asynchronously."""
+
+    def __init__(self, path: Path, shape: tuple[int, int, int, int], *, nv12: bool, exact: bool) -> None:
+        openvino = importlib.import_module("openvino")
+        model = _core().read_model(str(path))
+        model.reshape({model.inputs[0]: list(shape)})
+        if nv12:
+            model = self._with_nv12_input(openvino, model)
+        self.runtime = _openvino_name()
+        self.precision = _precision(exact=exact)
+        settings = {
+            "INFERENCE_PRECISION_HINT": self.precision,
+            "NUM_STREAMS": str(min(SLOTS, os.cpu_count() or 1)),
+            "CACHE_DIR": "",
+        }
+        compiled = _core().compile_model(model, "CPU", settings)
+        self._requests = [compiled.create_infer_request() for _ in range(SLOTS)]
+
+    @staticmethod
+    def _with_nv12_input(openvino: Any, model: Any) -> Any:  # noqa: ANN401
+        preprocess = importlib.import_module("openvino.preprocess")
+        steps = preprocess.PrePostProcessor(model)
+        tensor = steps.input().tensor().set_element_type(openvino.Type.u8)
+        tensor.set_color_format(preprocess.ColorFormat.NV12_TWO_PLANES, ["luma", "chroma"])
+        steps.input().preprocess().convert_color(preprocess.ColorFormat.BGR).convert_element_type(openvino.Type.f32)
+        steps.input().model().set_layout(openvino.Layout("NCHW"))
+        return steps.build()
+
+    def run(self, inputs: Inputs) -> Outputs:
+        """See Network."""
+        return next(self.stream([(inputs, None)]))[0]
+
+    def stream(self, items: Iterable[tuple[Inputs, Item]]) -> Iterator[tuple[Outputs, Item]]:
+        """See Network."""
+        idle = list(self._requests)
+        busy: deque[tuple[Any, Inputs, Item]] = deque()  # holds the inputs: a request reads the caller's memory
+        try:
+            for inputs, item in items:
+                if not idle:
+                    yield self._finish(busy, idle)
+                request = idle.pop()
+                shaped = tuple(_batched(each) for each in inputs)
+                request.start_async(dict(enumerate(shaped)), share_inputs=True)
+                busy.append((request, shaped, item))
+            while busy:
+                yield self._finish(busy, idle)
+        finally:
+            for request, _, _ in busy:
+                request.wait()
+
+    @staticmethod
+    def _finish(busy: deque[tuple[Any, Inputs, Item]], idle: list[Any]) -> tuple[Outputs, Item]:
+        request, _, item = busy[0]
+        request.wait()
+        busy.popleft()
+        outputs = tuple(np.array(tensor.data, np.float32) for tensor in request.output_tensors)
+        idle.append(request)
+        return outputs, item
+
+
+def _batched(array: NDArray[Any]) -> NDArray[Any]:
+    """Planes become (1, rows, columns, channels); tensors that have four dimensions already stay."""
+    if array.ndim == 4:  # noqa: PLR2004
+        return np.ascontiguousarray(array)
+    return np.ascontiguousarray(array.reshape(1, *array.shape[:2], -1))
+
+
+class _OnnxRuntime:
+    """A network on ONNX Runtime, for processors that OpenVINO does not serve: one request at a time."""
+
+    precision: Precision = "f32"
+
+    def __init__(self, path: Path, shape: tuple[int, int, int, int], *, nv12: bool, exact: bool) -> None:
+        del exact  # f32 always
+        onnxruntime = importlib.import_module("onnxruntime")
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        providers = ["CPUExecutionProvider"]
+        self._session = onnxruntime.InferenceSession(_reshaped(path, shape), options, providers=providers)
+        self._input = self._session.get_inputs()[0].name
+        self._nv12 = nv12
+        self.runtime = _onnxruntime_name()
+
+    def run(self, inputs: Inputs) -> Outputs:
+        """See Network."""
+        tensor = _bgr_tensor(inputs[0], inputs[1]) if self._nv12 else inputs[0]
+        return tuple(self._session.run(None, {self._input: tensor}))
+
+    def stream(self, items: Iterable[tuple[Inputs, Item]]) -> Iterator[tuple[Outputs, Item]]:
+        """See Network."""
+        for inputs, item in items:
+            yield self.run(inputs), item
+
+
+def _bgr_tensor(luma: UInt8, chroma: UInt8) -> Float32:
+    bgr = cv2.cvtColorTwoPlane(np.ascontiguousarray(luma), np.ascontiguousarray(chroma), cv2.COLOR_YUV2BGR_NV12)
+    return np.ascontiguousarray(bgr.transpose(2, 0, 1)[None], np.float32)
+
+
+def _reshaped(path: Path, shape: tuple[int, int, int, int]) -> bytes:
+    """The model's bytes with another input shape: ONNX Runtime keeps the shape in the file, OpenVINO does not."""
+    onnx = importlib.import_module("onnx")
+    model = onnx.load(path)
+    for dimension, size in zip(model.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
+        dimension.dim_value = size
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    return bytes(model.SerializeToString())

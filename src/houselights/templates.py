@@ -1,0 +1,68 @@
+"""Templates: the biometrics. They are made from few aligned faces, fused to one a track or subject, and live in memory only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from houselights.errors import ModelError
+from houselights.faces import SIDE
+from houselights.models import Model
+from houselights.runtime import open_network
+from houselights.types import Float32, UInt8
+
+RAW_PIXELS = frozenset({"sface"})
+"""Recognisers that take pixels of 0 to 255 as they are; others of the ArcFace family take (pixel - 127.5) / 127.5."""
+
+
+class Recogniser:
+    """Turns aligned faces into templates, always in f32: the same faces give the same templates on every machine's runtime."""
+
+    def __init__(self, model: Model, path: Path) -> None:
+        """Compile the recogniser.
+
+        Raises:
+            ModelError: it does not take 112x112 faces or does not give one vector a face.
+        """
+        self.model = model
+        self._network = open_network(path, (1, 3, SIDE, SIDE), nv12=False, exact=True)
+        self.runtime, self.precision = self._network.runtime, self._network.precision
+        outputs = self._network.run((self._input(np.zeros((SIDE, SIDE, 3), np.uint8)),))
+        if len(outputs) != 1 or outputs[0].ndim != 2 or len(outputs[0]) != 1:  # noqa: PLR2004 - (1, d)
+            shapes = ", ".join(str(output.shape) for output in outputs)
+            msg = f"recogniser '{model.name}' gives {shapes}, expected one output of (1, d)"
+            raise ModelError(msg, hint="it must take one aligned 112x112 face and give one vector")
+        self.dimensions = int(outputs[0].shape[1])
+
+    def embed(self, patches: Iterable[UInt8]) -> Float32:
+        """(n, d) unit vectors, one for each aligned face (112, 112, 3) in RGB, independent of how many come at once."""
+        inputs = (((self._input(patch),), None) for patch in patches)
+        rows = [outputs[0][0] for outputs, _ in self._network.stream(inputs)]
+        return unit(np.array(rows, np.float32).reshape(-1, self.dimensions))
+
+    def template(self, patches: list[UInt8], weights: list[float]) -> Float32:
+        """(d,) the unit template of one track or photograph from its faces, each weighted by its quality.
+
+        A single face is seen in the mirror as well, which takes the place of a second view.
+        """
+        if len(patches) == 1:
+            patches, weights = [patches[0], np.ascontiguousarray(patches[0][:, ::-1])], [1.0, 1.0]
+        return fuse(self.embed(patches), np.array(weights, np.float32))
+
+    def _input(self, patch: UInt8) -> Float32:
+        planes = patch.transpose(2, 0, 1)[None].astype(np.float32)
+        return planes if self.model.name in RAW_PIXELS else (planes - np.float32(127.5)) / np.float32(127.5)
+
+
+def fuse(templates: Float32, weights: Float32) -> Float32:
+    """(d,) the unit vector along the weighted mean of unit templates (n, d)."""
+    mean = (templates.astype(np.float64) * weights[:, None]).sum(axis=0)
+    return unit(mean[None].astype(np.float32))[0]
+
+
+def unit(vectors: Float32) -> Float32:
+    """(n, d) each row scaled to length 1; a row of zeros stays."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
