@@ -250,6 +250,15 @@ def test_a_crowd_needs_strangers(tmp_path: Path, drawn: Cast, strangers: Cast) -
         make(tmp_path, drawn, replace(SMALL, crowd=60), strangers=strangers)
 
 
+@pytest.mark.parametrize("size", [(160, 120), (120 * 2, 320), (642, 122)])
+def test_odd_shapes_and_one_frame_a_second_are_filmed(tmp_path: Path, drawn: Cast, size: tuple[int, int]) -> None:
+    """Small, upright and flat films, with fewer frames than shots, have as many frames as the truth says."""
+    width, height = size
+    event = make(tmp_path, drawn, EventSettings(seconds=2, rate=1, people=3, width=width, height=height, cuts=3))
+    assert [pixels.shape for _, pixels in read_frames(tmp_path / "event.mp4")] == [(height, width, 3)] * 2
+    assert set(event.cuts) <= {frame.ticks for frame in event.frames}
+
+
 def test_too_many_walks_for_the_time_are_refused(tmp_path: Path, drawn: Cast) -> None:
     """One person cannot walk twenty times in three seconds."""
     alone = replace(drawn, people=drawn.people[:1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import local
@@ -24,14 +24,15 @@ from houselights.faces import Canvas, Detector, canvas
 from houselights.footage import Facts, Footage
 from houselights.gallery import Enroller, Gallery, entries
 from houselights.models import Model
-from houselights.odds import Calibration
 from houselights.result import FootageUse, GalleryUse, ModelUse, Refusal, Result, Threshold, Timing
-from houselights.sampling import Sampling
-from houselights.scan import Range, RestartError, Scan, scan
+from houselights.sampling import AUTO, Sampling
+from houselights.scan import Job, Range, RestartError, Scan, scan
 from houselights.search import Probe
 from houselights.templates import Recogniser
 from houselights.types import Authority
 
+ALIKE_FMR = 0.01
+"""Shots of one track that score like one in a hundred pairs of strangers, or better, are taken for one person."""
 BREAKS = (Error, OSError, MemoryError, RuntimeError, ValueError, av.error.FFmpegError, cv2.error)
 """What a bad file can make the libraries raise: it ends that file and no other."""
 
@@ -50,7 +51,7 @@ class Request:
     calibration: Path | None = None
     """A calibration file in place of the built-in one."""
     threshold_fmr: float = 1e-5
-    sampling: Sampling = Sampling("auto")
+    sampling: Sampling = AUTO
     detector_width: int | None = None
     """The long side of the detector's input in pixels; chosen from the footage where None."""
     crowd: bool = False
@@ -143,9 +144,12 @@ class Rig:
         """Load and check everything that can fail before any footage is opened."""
         chosen = models.recogniser(request.recogniser, accept_licence=request.accept_licence)
         self.detector_model = models.default("detector")
-        self.calibration: Calibration = odds.read(request.calibration, chosen) if request.calibration else odds.built_in(chosen)
+        own = request.calibration
+        self.calibration = odds.read(own, chosen) if own else odds.built_in(chosen)
         score = self.calibration.score_at(request.threshold_fmr)
-        self.threshold = Threshold(request.threshold_fmr, score, self.calibration.describe())
+        self.threshold = Threshold(
+            request.threshold_fmr, score, self.calibration.describe(), self.calibration.fmr_at(1.0)
+        )
         self.detector_path = models.path_of(self.detector_model)
         self._recogniser_model, self._recogniser_path = chosen, models.path_of(chosen)
         self._threads = local()
@@ -175,7 +179,9 @@ def _use(role: str, model: Model, runtime: str, precision: str) -> ModelUse:
     return ModelUse(role, model.name, model.sha256, model.licence, runtime, precision)
 
 
-def _search_files(files: list[Path], request: Request, rig: Rig, watcher: Watcher) -> tuple[list[FootageUse], list[Probe]]:
+def _search_files(
+    files: list[Path], request: Request, rig: Rig, watcher: Watcher
+) -> tuple[list[FootageUse], list[Probe]]:
     def one(numbered: tuple[int, Path]) -> tuple[FootageUse, list[Probe]]:
         use, probes = _search_file(*numbered, request, rig, watcher)
         watcher.end(numbered[0], use)
@@ -197,19 +203,7 @@ def _search_file(
         sha256 = footages.digest(path)
         opened = Footage(path, sha256=sha256)
         before = path.stat()
-        for _ in range(2):
-            kept = Detections(cache_dir() / "detections" / key(sha256, _settings(opened.facts, request, rig)))
-            if not request.resume:
-                kept.clear()
-            watcher.begin(number, opened.facts, kept=kept.started)
-            try:
-                seen = scan(
-                    opened, rig.detector(_canvases(opened.facts, request)), rig.recogniser, request.sampling,
-                    _part(opened.facts, request), kept, lambda seconds, frames: watcher.progress(number, seconds, frames),
-                )  # fmt: skip
-                break
-            except RestartError:
-                continue
+        seen = _scan(number, opened, request, rig, watcher)
         after = path.stat()
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             msg = f"footage '{path}' changed while it was read"
@@ -217,6 +211,26 @@ def _search_file(
         return _done(opened.facts, seen, request), seen.probes
     except BREAKS as fault:
         return _failed(path, sha256, str(fault) or type(fault).__name__), []
+
+
+def _scan(number: int, opened: Footage, request: Request, rig: Rig, watcher: Watcher) -> Scan:
+    """Scan one footage, anew where what was kept cannot be gone on from."""
+    facts = opened.facts
+    kept = Detections(cache_dir() / "detections" / key(facts.sha256, _settings(facts, request, rig)))
+    if not request.resume:
+        kept.clear()
+    detector = rig.detector(_canvases(facts, request))
+    alike = rig.calibration.score_at(ALIKE_FMR)
+    job = Job(opened, detector, rig.recogniser, request.sampling, _part(facts, request), kept, alike)
+    watcher.begin(number, facts, kept=kept.started)
+
+    def progress(seconds: float, frames: int) -> None:
+        watcher.progress(number, seconds, frames)
+
+    try:
+        return scan(job, progress)
+    except RestartError:
+        return scan(replace(job, kept=Detections(kept.folder)), progress)
 
 
 def _canvases(facts: Facts, request: Request) -> tuple[Canvas, ...]:
@@ -274,5 +288,3 @@ def _notes(facts: Facts, seen: Scan, request: Request) -> Iterator[str]:
 
 def _failed(path: Path, sha256: str, error: str) -> FootageUse:
     return FootageUse(str(path), sha256, 0.0, 0, 0, 0, 0, 0, 0, 0, (), error)
-
-

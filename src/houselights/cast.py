@@ -33,7 +33,11 @@ ABOVE, HIPS, FEET = 1.2, 5.4, 9.2
 WIDE, SHOWN = 2.5, 1.6
 """How far to both sides a picture is looked at, and how far a cut-out goes, in heights of the face."""
 NIGHT = (26, 27, 34)
-LEFT_OUT = {"P003": "resembles a real actress", "P010": "looks like P004"}
+LEFT_OUT = {
+    "P003": "resembles a real actress",
+    "P004": "a lookalike of P002, P006 and P010: scores of 0.5 and more with the default recogniser",
+    "P010": "a lookalike of P002, P004 and P006",
+}
 """People of the openpeople package that no event shows, and why."""
 STUDIO, WALKS, ENROLS = "studio_posture.jpg", ("studio_posture.jpg",), ("amateur_selfie.jpg", "studio_portrait.jpg")
 COATS = (
@@ -97,6 +101,8 @@ def read_cast(folder: Path, find_face: FindFace, *, limit: int | None = None) ->
     for found in read:
         if isinstance(found, Skipped):
             skipped.append(found)
+        elif any(found.name == person.name for person in people):
+            skipped.append(Skipped(found.cutouts[0].source, f"there is a {found.name!r} already"))
         else:
             people.append(found)
         if len(people) == limit:
@@ -125,12 +131,13 @@ def _openpeople(folder: Path, find_face: FindFace) -> Iterator[Person | Skipped]
 def _portraits(folder: Path, find_face: FindFace) -> Iterator[Person | Skipped]:
     for entry in sorted(folder.iterdir()):
         files = sorted(entry.rglob("*")) if entry.is_dir() else [entry]
-        cut = [_cut(file, entry.stem, find_face, cut_portrait) for file in files if file.suffix.lower() in PICTURES]
+        name = entry.name if entry.is_dir() else entry.stem
+        cut = [_cut(file, name, find_face, cut_portrait) for file in files if file.suffix.lower() in PICTURES]
         yield from (one for one in cut if isinstance(one, Skipped))
         cutouts = tuple(one for one in cut if isinstance(one, Cutout))
         if cutouts:
             walking = cutouts[1:] or cutouts
-            yield Person(entry.stem, walking, (cutouts[0].source,), same_photograph=len(cutouts) == 1)
+            yield Person(name, walking, (cutouts[0].source,), same_photograph=len(cutouts) == 1)
 
 
 Cut = Callable[[UInt8, float, int], UInt8]
@@ -141,6 +148,8 @@ def _cut(file: Path, name: str, find_face: FindFace, cut: Cut) -> Cutout | Skipp
     picture = _read(file)
     if picture is None:
         return Skipped(file, "not a readable picture")
+    if min(picture.shape[:2]) < SMALLEST_FACE:
+        return Skipped(file, f"smaller than a face of {SMALLEST_FACE} pixels")
     picture = picture[_caption(picture) :]
     found = _find(picture, find_face)
     if found is None:
@@ -160,12 +169,13 @@ def _cut(file: Path, name: str, find_face: FindFace, cut: Cut) -> Cutout | Skipp
 
 
 def _shows(cutout: Cutout, find_face: FindFace) -> bool:
-    """The face is still found in the smallest level, where truth says that it is."""
-    small = cutout.levels[-1][: round((ABOVE + 3) * FACE / 4)]
+    """The face is still found 30 pixels high, where truth says that it is."""
+    level = cutout.levels[-1][: round((ABOVE + 3) * FACE / 4)]
+    small = cv2.resize(level, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA).astype(np.uint8)
     found = find_face(_over(small, np.full(small.shape, (60, 60, 70, 255), np.uint8))[..., :3].copy())
     if found is None:
         return False
-    left, top, width, height = (float(value) * 4 for value in found[0])
+    left, top, width, height = (float(value) * 5 for value in found[0])
     x, y = left + width / 2 - cutout.box[0], top + height / 2 - cutout.box[1]
     return 0.2 < x / cutout.box[2] < 0.8 and 0.2 < y / cutout.box[3] < 0.8 and 0.6 < height / FACE < 1.6
 

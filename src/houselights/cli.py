@@ -24,11 +24,15 @@ from houselights.types import Purpose
 FAILED = 1  # exit status: nothing was done
 PARTLY = 3  # exit status: done, but some footage could not be searched
 
+DEFAULTS = EventSettings()
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 models_app = typer.Typer(no_args_is_help=True, help="Weights: list, fetch and verify them.")
 app.add_typer(models_app, name="models")
 
-RecogniserOption = Annotated[str, typer.Option("--recogniser", help="A name from `models list`, or FILE.onnx.", metavar="NAME|FILE")]
+RecogniserOption = Annotated[
+    str, typer.Option("--recogniser", help="A name from `models list`, or FILE.onnx.", metavar="NAME|FILE")
+]
 AcceptOption = Annotated[bool, typer.Option("--accept-licence", help="Accept the recogniser's licence terms.")]
 
 
@@ -64,25 +68,43 @@ def _seconds(text: str) -> float:
 
 @app.command()
 def search(
-    footage: Annotated[list[Path], typer.Argument(help="Video files, photographs and folders of them.", metavar="FOOTAGE...")],
+    footage: Annotated[
+        list[Path], typer.Argument(help="Video files, photographs and folders of them.", metavar="FOOTAGE...")
+    ],
     *,
     purpose: Annotated[str, typer.Option(help=f"One of: {', '.join(Purpose)}.")],
-    gallery: Annotated[Path | None, typer.Option(help="One folder a subject with photographs, or one photograph a subject.")] = None,
-    person: Annotated[list[Path] | None, typer.Option(help="A photograph of one person; the file's name is theirs. May be repeated.")] = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="One folder a subject with photographs, or one photograph a subject.")
+    ] = None,
+    person: Annotated[
+        list[Path] | None, typer.Option(help="A photograph of one person; the file's name is theirs. May be repeated.")
+    ] = None,
     basis: Annotated[str | None, typer.Option(help="The law, warrant, contract or consent it rests on.")] = None,
     authorised_by: Annotated[str | None, typer.Option(help="Who authorised it.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the result as JSON; - is stdout.", metavar="FILE")] = None,
-    report_file: Annotated[Path | None, typer.Option("--report", help="Write the result as one HTML file.", metavar="FILE.html")] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", help="Write the result as one HTML file.", metavar="FILE.html")
+    ] = None,
     threshold_fmr: Annotated[float, typer.Option(help="How often a stranger may score as high as a candidate.")] = 1e-5,
     sample: Annotated[str, typer.Option(help="Frames to analyse: auto, all, keys, or N for one in N.")] = "auto",
-    since: Annotated[float | None, typer.Option("--from", parser=_seconds, help="Begin at this time, h:mm:ss or seconds.")] = None,
+    since: Annotated[
+        float | None, typer.Option("--from", parser=_seconds, help="Begin at this time, h:mm:ss or seconds.")
+    ] = None,
     until: Annotated[float | None, typer.Option("--to", parser=_seconds, help="End at this time.")] = None,
-    resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with detections of an earlier run.")] = True,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on with detections of an earlier run.")
+    ] = True,
     recogniser: RecogniserOption = "sface",
     accept_licence: AcceptOption = False,
-    calibration: Annotated[Path | None, typer.Option(help="A calibration in place of the built-in one.", metavar="FILE")] = None,
-    detector_width: Annotated[int | None, typer.Option(min=160, max=7680, help="Long side in pixels at which faces are looked for.")] = None,
-    crowd: Annotated[bool, typer.Option("--crowd", help="Look for faces at twice the size as well: finds smaller ones, slower.")] = False,
+    calibration: Annotated[
+        Path | None, typer.Option(help="A calibration in place of the built-in one.", metavar="FILE")
+    ] = None,
+    detector_width: Annotated[
+        int | None, typer.Option(min=160, max=7680, help="Long side in pixels at which faces are looked for.")
+    ] = None,
+    crowd: Annotated[
+        bool, typer.Option("--crowd", help="Look for faces at twice the size as well: finds smaller ones, slower.")
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Files searched at a time.")] = 1,
 ) -> None:
     """Search footage for named people."""
@@ -142,29 +164,35 @@ def _fetch_if_missing(*roles: models.Role) -> None:
 def event(
     out_dir: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     *,
-    cast: Annotated[Path | None, typer.Option(help="A folder of portraits; the fetched openpeople cast without it.")] = None,
-    strangers: Annotated[Path | None, typer.Option(help="A folder of portraits of people who are never enrolled.")] = None,
-    seconds: Annotated[float, typer.Option(help="Length.")] = EventSettings.seconds,
-    people: Annotated[int, typer.Option(help="Walks through the picture.")] = EventSettings.people,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same film.")] = EventSettings.seed,
-    width: Annotated[int, typer.Option(help="Pixels, even.")] = EventSettings.width,
-    height: Annotated[int, typer.Option(help="Pixels, even.")] = EventSettings.height,
-    rate: Annotated[int, typer.Option(help="Frames a second.")] = EventSettings.rate,
-    cuts: Annotated[int, typer.Option(help="Shot cuts.")] = EventSettings.cuts,
-    occluders: Annotated[int, typer.Option(help="Things in front of the people.")] = EventSettings.occluders,
-    crowd: Annotated[int, typer.Option(help="Strangers who stand in the background.")] = EventSettings.crowd,
-    blur: Annotated[float, typer.Option(help="0 to 1.")] = EventSettings.blur,
-    light: Annotated[float, typer.Option(help="0 to 1.")] = EventSettings.light,
-    noise: Annotated[float, typer.Option(help="0 to 1.")] = EventSettings.noise,
-    crf: Annotated[int, typer.Option(help="The encoder's quality: more is worse.")] = EventSettings.crf,
+    cast: Annotated[
+        Path | None, typer.Option(help="A folder of portraits; the fetched openpeople cast without it.")
+    ] = None,
+    strangers: Annotated[
+        Path | None, typer.Option(help="A folder of portraits of people who are never enrolled.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Length.")] = DEFAULTS.seconds,
+    people: Annotated[int, typer.Option(help="Walks through the picture.")] = DEFAULTS.people,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same film.")] = DEFAULTS.seed,
+    width: Annotated[int, typer.Option(help="Pixels, even.")] = DEFAULTS.width,
+    height: Annotated[int, typer.Option(help="Pixels, even.")] = DEFAULTS.height,
+    rate: Annotated[int, typer.Option(help="Frames a second.")] = DEFAULTS.rate,
+    cuts: Annotated[int, typer.Option(help="Shot cuts.")] = DEFAULTS.cuts,
+    occluders: Annotated[int, typer.Option(help="Things in front of the people.")] = DEFAULTS.occluders,
+    crowd: Annotated[int, typer.Option(help="Strangers who stand in the background.")] = DEFAULTS.crowd,
+    blur: Annotated[float, typer.Option(help="0 to 1.")] = DEFAULTS.blur,
+    light: Annotated[float, typer.Option(help="0 to 1.")] = DEFAULTS.light,
+    noise: Annotated[float, typer.Option(help="0 to 1.")] = DEFAULTS.noise,
+    crf: Annotated[int, typer.Option(help="The encoder's quality: more is worse.")] = DEFAULTS.crf,
     variable_rate: Annotated[bool, typer.Option("--variable-rate", help="Irregular time stamps.")] = False,
     rotation: Annotated[int, typer.Option(help="Stored turned by 0, 90, 180 or 270 degrees, with a flag.")] = 0,
-    codec: Annotated[str, typer.Option(help="The encoder's name.")] = EventSettings.codec,
+    codec: Annotated[str, typer.Option(help="The encoder's name.")] = DEFAULTS.codec,
 ) -> None:
     """Make footage with known truth: event.mp4, a gallery and truth.json."""
     settings = EventSettings(
-        seconds=seconds, people=people, seed=seed, width=width, height=height, rate=rate, cuts=cuts, occluders=occluders,
-        blur=blur, light=light, noise=noise, crf=crf, variable_rate=variable_rate, rotation=rotation, crowd=crowd, codec=codec,
+        seconds=seconds, people=people, seed=seed, width=width, height=height, rate=rate, cuts=cuts,
+        occluders=occluders,
+        blur=blur, light=light, noise=noise, crf=crf, variable_rate=variable_rate, rotation=rotation, crowd=crowd,
+        codec=codec,
     )  # fmt: skip
     _fetch_if_missing("detector", *(() if cast else ("cast",)))
     find_face = Portraitist(models.path_of(models.default("detector"))).find_face
@@ -173,9 +201,10 @@ def event(
     with display.steps("frames") as bar:
         truth = events.make(out_dir, actors, settings, strangers=others, progress=bar)
     enrolled = sum(person.enrolled for person in truth.people)
-    display.out.print(f"{len(truth.frames)} frames, {len(truth.people)} people, {enrolled} of them in the gallery: {display.shown(out_dir)}")
     folder = display.shown(out_dir)
-    display.say(f"next: houselights search {folder}/event.mp4 --gallery {folder}/gallery --purpose evaluation --basis test --authorised-by me")
+    display.out.print(f"{folder}: {len(truth.frames)} frames, {len(truth.people)} people, {enrolled} in the gallery")
+    search_it = f"houselights search {folder}/event.mp4 --gallery {folder}/gallery"
+    display.say(f"next: {search_it} --purpose evaluation --basis test --authorised-by me")
 
 
 @app.command()
@@ -196,14 +225,23 @@ def calibrate(
         gallery = Enroller(models.path_of(models.default("detector")), network).enrol(offered, refused, bar)
     found = odds.measure(model, data or images.name, gallery.first_templates)
     _write(output, found.to_json())
-    display.out.print(f"{found.describe()}; {len(gallery.refused)} photographs refused, {len(gallery.duplicates)} duplicates")
+    display.out.print(
+        f"{found.describe()}; {len(gallery.refused)} photographs refused, {len(gallery.duplicates)} duplicates"
+    )
 
 
 @models_app.command("list")
 def models_list() -> None:
     """Show the models, their licences and whether they are cached."""
     lines = [
-        (each.model.name, each.model.role, each.model.licence, each.state, "yes" if each.model.default else "", each.model.note)
+        (
+            each.model.name,
+            each.model.role,
+            each.model.licence,
+            each.state,
+            "yes" if each.model.default else "",
+            each.model.note,
+        )
         for each in models.verify()
     ]
     display.rows("", ("name", "role", "licence", "cached", "default", "note"), lines)
@@ -239,24 +277,35 @@ def models_verify() -> None:
 @app.command()
 def info() -> None:
     """Show versions, processor, runtime, precision, models and where things are kept."""
-    facts = {"houselights": __version__, "python": platform.python_version(), "system": platform.platform(), **runtime.describe()}
-    facts |= {"cache": str(config.cache_dir()), "models": str(config.models_dir()), "data": str(config.data_dir() or "not set")}
+    facts = {
+        "houselights": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        **runtime.describe(),
+    }
+    facts |= {
+        "cache": str(config.cache_dir()),
+        "models": str(config.models_dir()),
+        "data": str(config.data_dir() or "not set"),
+    }
     display.rows("", ("what", "value"), list(facts.items()))
     display.rows("", ("model", "state", "sha256"), [(c.model.name, c.state, c.model.sha256) for c in models.verify()])
 
 
 @app.command("demo")
 def run_demo(
-    out_dir: Annotated[Path, typer.Option("--out", help="Where the film, the gallery and the report go.")] = Path("houselights-demo"),
-    seconds: Annotated[float, typer.Option(help="Length of the film.")] = EventSettings.seconds,
-    seed: Annotated[int, typer.Option(help="Another seed makes another film.")] = EventSettings.seed,
+    out_dir: Annotated[Path, typer.Option("--out", help="Where the film, the gallery and the report go.")] = Path(
+        "houselights-demo"
+    ),
+    seconds: Annotated[float, typer.Option(help="Length of the film.")] = DEFAULTS.seconds,
+    seed: Annotated[int, typer.Option(help="Another seed makes another film.")] = DEFAULTS.seed,
 ) -> None:
     """Make a film with people made by a computer, search it, and compare with the truth."""
     display.say("1. weights and cast")
     _fetch_if_missing("detector", "recogniser", "cast")
     display.say(f"2. a film of {seconds:g} s: {display.shown(out_dir / 'event.mp4')}")
     with display.steps("frames") as bar:
-        truth = demo.make_event(out_dir, replace(EventSettings(), seconds=seconds, seed=seed), bar)
+        truth = demo.make_event(out_dir, replace(DEFAULTS, seconds=seconds, seed=seed), bar)
     display.say("3. the search")
     with display.SearchBars() as bars:
         outcome = batch.run(demo.request(out_dir), bars)
@@ -264,8 +313,8 @@ def run_demo(
     rows = [
         (
             row.subject, "yes" if row.enrolled else "no",
-            ", ".join(f"{display.clock(a)} to {display.clock(b)}" for a, b in row.walks),
-            ", ".join(f"{display.clock(seen.start_s)} to {display.clock(seen.end_s)}" for seen in row.found) or "nothing",
+            _times(row.walks),
+            _times(tuple((seen.start_s, seen.end_s) for seen in row.found)) or "nothing",
             "right" if row.right else "wrong",
         )
         for row in demo.compare(truth, outcome.result.appearances)
@@ -278,3 +327,7 @@ def run_demo(
         f"  houselights search {folder}/event.mp4 --person YOUR.jpg --purpose consented\n"
         f"  houselights search HOLIDAY.mp4 --person ME.jpg --purpose consented --report report.html"
     )
+
+
+def _times(spans: tuple[tuple[float, float], ...]) -> str:
+    return ", ".join(f"{display.short_clock(start)} to {display.short_clock(end)}" for start, end in spans)

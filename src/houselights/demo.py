@@ -1,4 +1,4 @@
-"""The demo: people made by a computer walk past a drawn stage door, half of them are searched for, and truth is known."""
+"""The demo: people made by a computer walk past a drawn stage door, half of them are searched for, truth is known."""
 
 from __future__ import annotations
 

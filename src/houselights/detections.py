@@ -1,4 +1,4 @@
-"""Detections on disk: boxes, points and qualities of one footage, in chunks, so that interrupted work goes on where it was.
+"""Detections on disk: boxes, points and qualities of one footage, so that interrupted work goes on where it was.
 
 No biometrics: no pixel of a face and no template. A chunk is written whole or not at all.
 """
@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,12 +49,12 @@ class Detections:
 
     def __init__(self, folder: Path) -> None:
         """Nothing is read or written yet."""
-        self._folder = folder
+        self.folder = folder
         self._waiting: list[Observation] = []
         self._chunks = 0
 
     def kept(self) -> Iterator[Observation]:
-        """The observations of earlier runs in order; a chunk that is damaged and all after it are removed and made again."""
+        """The observations of earlier runs in order; a damaged chunk and all after it are removed and made again."""
         while (file := self._file(self._chunks)).is_file():
             try:
                 observations = _read(file)
@@ -67,7 +68,7 @@ class Detections:
     def finished(self) -> Tally | None:
         """The final count where an earlier run came to the end of the footage."""
         try:
-            return Tally(**json.loads((self._folder / "finished.json").read_text("utf-8")))
+            return Tally(**json.loads((self.folder / "finished.json").read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
@@ -85,26 +86,26 @@ class Detections:
     def finish(self, tally: Tally) -> None:
         """Write the rest and the mark that the footage was read to its end."""
         self._flush()
-        _replace(self._folder / "finished.json", json.dumps(asdict(tally)).encode())
+        _replace(self.folder / "finished.json", json.dumps(asdict(tally)).encode())
 
     def clear(self) -> None:
         """Forget what earlier runs kept."""
         self._remove_from(0)
-        (self._folder / "finished.json").unlink(missing_ok=True)
+        (self.folder / "finished.json").unlink(missing_ok=True)
 
     def _flush(self) -> None:
-        private_dir(self._folder)
+        private_dir(self.folder)
         if self._waiting:
             _write(self._file(self._chunks), self._waiting)
             self._chunks += 1
             self._waiting = []
 
     def _file(self, number: int) -> Path:
-        return self._folder / f"{number:06d}.npz"
+        return self.folder / f"{number:06d}.npz"
 
     def _remove_from(self, number: int) -> None:
-        (self._folder / "finished.json").unlink(missing_ok=True)
-        for file in sorted(self._folder.glob("*.npz")):
+        (self.folder / "finished.json").unlink(missing_ok=True)
+        for file in sorted(self.folder.glob("*.npz")):
             if file.name >= self._file(number).name:
                 file.unlink()
 
@@ -116,6 +117,8 @@ _COUNTS = ("frames", "left_out", "damaged", "times_made_up")
 def _write(file: Path, observations: list[Observation]) -> None:
     partial = file.with_suffix(f".{os.getpid()}.partial")
     faces = concatenate([each.faces for each in observations])
+    names = [name for name in _SIGHT if not name.endswith("thumbnail")]
+    sights: dict[str, Any] = {name: np.array([getattr(each.sight, name) for each in observations]) for name in names}
     with partial.open("wb") as stream:
         np.savez(
             stream,
@@ -123,8 +126,8 @@ def _write(file: Path, observations: list[Observation]) -> None:
             boxes=faces.boxes, points=faces.points, scores=faces.scores,
             parts=np.concatenate([each.quality.parts for each in observations]),
             tallies=np.array([[getattr(each.tally, name) for name in _COUNTS] for each in observations]),
-            first_damage_s=np.array([np.nan if each.tally.first_damage_s is None else each.tally.first_damage_s for each in observations]),
-            **{name: np.array([getattr(each.sight, name) for each in observations]) for name in _SIGHT if not name.endswith("thumbnail")},
+            first_damage_s=np.array([each.tally.first_damage_s for each in observations], np.float64),  # None is nan
+            **sights,
             thumbnail=observations[-1].sight.thumbnail, analysed_thumbnail=observations[-1].sight.analysed_thumbnail,
         )  # fmt: skip
         stream.flush()
@@ -143,9 +146,13 @@ def _read(file: Path) -> list[Observation]:
     observations = []
     for row, (start, end) in enumerate(zip(ends - columns["counts"], ends, strict=True)):
         # Thumbnails are kept for the last frame of a chunk alone: only it is ever gone on from.
-        sight = Sight(**{name: columns[name] if name.endswith("thumbnail") else columns[name][row].item() for name in _SIGHT})
+        sight = Sight(
+            **{name: columns[name] if name.endswith("thumbnail") else columns[name][row].item() for name in _SIGHT}
+        )
         damage = float(columns["first_damage_s"][row])
-        counts = {name: int(value) for name, value in zip(_COUNTS, columns["tallies"][row], strict=True)}
+        counts: dict[str, Any] = {
+            name: int(value) for name, value in zip(_COUNTS, columns["tallies"][row], strict=True)
+        }
         tally = Tally(**counts, first_damage_s=None if np.isnan(damage) else damage)
         part = slice(int(start), int(end))
         observations.append(Observation(sight, faces[part], Quality(columns["parts"][part]), tally))

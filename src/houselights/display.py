@@ -1,8 +1,9 @@
-"""What people see in a terminal: progress on the way, the result at the end, errors with a hint. Results go to stdout, all else to stderr."""
+"""What people see in a terminal: progress, the result, errors with a hint. Results go to stdout, all else to stderr."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -10,14 +11,24 @@ from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from houselights.errors import Error
 from houselights.footage import Facts
 from houselights.result import FootageUse, Result
 
-out = Console(highlight=False, soft_wrap=True)
+PIPE_WIDTH = 240  # columns where the output is no terminal: wide enough to leave each row of a table on one line
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -30,6 +41,12 @@ def clock(seconds: float) -> str:
     """Hours, minutes and seconds to the millisecond: 0:01:02.340."""
     whole = round(seconds * 1000)
     return f"{whole // 3_600_000}:{whole // 60_000 % 60:02d}:{whole // 1000 % 60:02d}.{whole % 1000:03d}"
+
+
+def short_clock(seconds: float) -> str:
+    """Minutes and seconds to the tenth, where more would only be noise: 1:02.3."""
+    tenths = round(seconds * 10)
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
 def one_in(fmr: float) -> str:
@@ -57,7 +74,13 @@ def shown_lines(text: str) -> str:
 
 
 def _columns() -> tuple[TextColumn | BarColumn | TimeElapsedColumn | TimeRemainingColumn, ...]:
-    return TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(), TimeRemainingColumn()
+    return (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
 
 
 @contextmanager
@@ -87,7 +110,7 @@ def download(title: str) -> Iterator[StepBar]:
 
 
 class SearchBars:
-    """A bar for the whole search, by bytes of footage, and one for each file under way, by seconds; see batch.Watcher."""
+    """A batch.Watcher with one bar for the whole search, by bytes, and one for each file under way, by seconds."""
 
     def __init__(self) -> None:
         """Nothing is shown before the first call."""
@@ -103,7 +126,9 @@ class SearchBars:
         self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._progress.stop()
 
     def gallery(self, done: int, total: int) -> None:
@@ -116,7 +141,9 @@ class SearchBars:
         """All the footage there will be."""
         self._files = [(file, file.stat().st_size if file.is_file() else 0) for file in files]
         if len(files) > 1:
-            self._all = self._progress.add_task(f"all {len(files)} files", total=sum(size for _, size in self._files) or 1)
+            self._all = self._progress.add_task(
+                f"all {len(files)} files", total=sum(size for _, size in self._files) or 1
+            )
 
     def begin(self, file: int, facts: Facts, *, kept: bool) -> None:
         """A file is open."""
@@ -137,7 +164,9 @@ class SearchBars:
             self._progress.remove_task(task)
         number = f"[{file + 1}/{len(self._files)}] " if len(self._files) > 1 else ""
         if use.error:
-            self._progress.console.print(f"{escape(number)}{shown(use.path)}: [bold red]not searched:[/] {shown_lines(use.error)}")
+            self._progress.console.print(
+                f"{escape(number)}{shown(use.path)}: [bold red]not searched:[/] {shown_lines(use.error)}"
+            )
             return
         facts = f"{use.frames_analysed} of {use.frames} frames, {use.faces} faces, {use.tracks} tracks"
         self._progress.console.print(f"{escape(number)}{shown(use.path)}: {facts}")
@@ -147,7 +176,9 @@ class SearchBars:
     def _share(self, file: int, share: float) -> None:
         self._shares[file] = share
         if self._all is not None:
-            self._progress.update(self._all, completed=sum(self._files[i][1] * part for i, part in self._shares.items()))
+            self._progress.update(
+                self._all, completed=sum(self._files[i][1] * part for i, part in self._shares.items())
+            )
 
 
 def authority(result: Result) -> None:
@@ -163,20 +194,26 @@ def result(found: Result) -> None:
     for double in found.gallery.duplicates:
         out.print(f"duplicate photograph {shown(double.file)}: {shown(double.reason)}")
     for pair in found.gallery.lookalikes:
-        out.print(f"lookalikes: a candidate for {shown(pair.subject)} may be {shown(pair.other)} (score {pair.score:.3f})")
+        out.print(
+            f"lookalikes: a candidate for {shown(pair.subject)} may be {shown(pair.other)} (score {pair.score:.3f})"
+        )
     if found.candidates:
         out.print(_candidates(found))
     subjects = len({candidate.subject for candidate in found.candidates})
     searched = sum(use.error is None for use in found.footage)
+    tracks = sum(use.tracks for use in found.footage)
     skipped = sum(use.tracks_without_template for use in found.footage)
     out.print(
-        f"{subjects} of {found.gallery.subjects} subjects have candidates in {searched} searched of {len(found.footage)} files"
-        f" · {sum(use.tracks for use in found.footage)} tracks, {skipped} of them without a usable shot and not searched"
+        f"{subjects} of {found.gallery.subjects} subjects have candidates"
+        f" · {searched} of {len(found.footage)} files searched"
+        f" · {tracks} tracks, {skipped} of them without a usable shot and not searched"
     )
     if found.candidates:
         out.print("A candidate is a lead only: somebody must compare the pictures before anything is done.")
     else:
-        out.print("No candidate is no proof of absence: faces may be hidden, turned away, small or unlike the photograph.")
+        out.print(
+            "No candidate is no proof of absence: faces may be hidden, turned away, small or unlike the photograph."
+        )
 
 
 def _candidates(found: Result) -> Table:
@@ -184,14 +221,15 @@ def _candidates(found: Result) -> Table:
     for name in ("subject", "footage", "from", "to", "score", "strangers this alike", "reference"):
         table.add_column(name, justify="right" if name in {"from", "to", "score"} else "left", overflow="fold")
     for each in found.candidates:
-        table.add_row(
-            shown(each.subject), shown(Path(each.footage).name), clock(each.start_s), clock(each.end_s), f"{each.score:.3f}",
-            one_in(each.fmr), shown(Path(each.reference).name),
-        )  # fmt: skip
+        names = shown(each.subject), shown(Path(each.footage).name)
+        times = clock(each.start_s), clock(each.end_s)
+        bound = "at most " if each.fmr <= found.threshold.lowest_fmr else ""
+        rate = f"{bound}{one_in(each.fmr)}"
+        table.add_row(*names, *times, f"{each.score:.3f}", rate, shown(Path(each.reference).name))
     return table
 
 
-def rows(title: str, names: tuple[str, ...], lines: list[tuple[str, ...]]) -> None:
+def rows(title: str, names: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> None:
     """A plain table on stdout."""
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for name in names:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +22,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from houselights.cast import Cast, Cutout, Person
+from houselights.cast import Cast, Cutout
 from houselights.errors import SettingsError
 from houselights.scene import PALETTES, Scene, draw_scene, silhouette
 from houselights.script import CODECS, TICKS, EventSettings, Pose, Script, check, pose, write_script
@@ -31,7 +31,10 @@ from houselights.types import Float64, UInt8
 __all__ = ["Event", "EventSettings", "Face", "Frame", "Participant", "Walk", "make", "read_truth"]
 
 SCHEMA = "houselights/event/1"
+HALF = 0.5
+"""The visible share from which on a face counts as seen."""
 Box = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class Face:
@@ -132,9 +135,9 @@ def make(
     script = write_script(cast, strangers, settings)
     _claim(out_dir)
     frames = _write_film(out_dir / "event.mp4", script, settings, progress or (lambda _done, _all: None))
-    people = tuple(_participant(person, person.name in script.enrolled, frames) for person in script.people)
-    cuts = tuple(next(ticks for ticks in script.ticks if ticks >= start * TICKS) for start in script.shots[1:])
-    event = Event(settings, (1, TICKS), cuts, people, frames)
+    firsts = (bisect_left(script.ticks, start * TICKS) for start in script.shots[1:])
+    cuts = tuple(dict.fromkeys(script.ticks[first] for first in firsts if first < len(script.ticks)))
+    event = Event(settings, (1, TICKS), cuts, _participants(script, frames), frames)
     _write_gallery(out_dir / "gallery", script.enrolled)
     (out_dir / "truth.json").write_text(event.to_json(), encoding="utf-8")
     return event
@@ -156,14 +159,19 @@ def _write_gallery(gallery: Path, enrolled: dict[str, Path]) -> None:
         shutil.copyfile(photograph, gallery / name / photograph.name)
 
 
-def _participant(person: Person, enrolled: bool, frames: Sequence[Frame]) -> Participant:  # noqa: FBT001
-    seen: dict[int, list[int]] = {}
+def _participants(script: Script, frames: Sequence[Frame]) -> tuple[Participant, ...]:
+    """Everybody in the film, with the first and last half-visible frame of each walk."""
+    seen: dict[str, dict[int, list[int]]] = {person.name: {} for person in script.people}
     for frame in frames:
         for face in frame.faces:
-            if face.person == person.name and face.visible >= 0.5:
-                seen.setdefault(face.walk, []).append(frame.ticks)
-    walks = tuple(Walk(walk, ticks[0], ticks[-1]) for walk, ticks in sorted(seen.items()))
-    return Participant(person.name, enrolled, enrolled and person.same_photograph, walks)
+            if face.visible >= HALF:
+                seen[face.person].setdefault(face.walk, []).append(frame.ticks)
+    people = []
+    for person in script.people:
+        enrolled = person.name in script.enrolled
+        walks = tuple(Walk(walk, ticks[0], ticks[-1]) for walk, ticks in sorted(seen[person.name].items()))
+        people.append(Participant(person.name, enrolled, enrolled and person.same_photograph, walks))
+    return tuple(people)
 
 
 def _write_film(
@@ -266,9 +274,7 @@ class _Cover(NamedTuple):
     alpha: UInt8
 
 
-def _render(
-    stage: _Stage, script: Script, seconds: float, settings: EventSettings
-) -> tuple[UInt8, tuple[Face, ...]]:
+def _render(stage: _Stage, script: Script, seconds: float, settings: EventSettings) -> tuple[UInt8, tuple[Face, ...]]:
     """One frame before the sensor, upright RGB, and the truth about its faces."""
     picture = stage.scene.behind.copy()
     shown = [route for route in script.routes if route.begin <= seconds < route.end]

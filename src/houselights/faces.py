@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from houselights.footage import Frame
+from houselights.frame import Frame
 from houselights.runtime import Network, Outputs, open_network
 from houselights.types import Faces, Float32, Float64, UInt8
 
@@ -82,7 +82,7 @@ class Detector:
         return self._networks[0].precision
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Faces]]:
-        """Each frame with its faces, in order, best score first; with one canvas several frames are under way at once."""
+        """Each frame with its faces, in order, best score first; on one canvas several frames are under way at once."""
         if len(self._networks) == 1:
             inputs = ((self._input(frame, self.canvases[0]), frame) for frame in frames)
             for outputs, frame in self._networks[0].stream(inputs):

@@ -6,30 +6,40 @@ A frame's time is its presentation time stamp: integer ticks of the stream's tim
 from __future__ import annotations
 
 import hashlib
+import heapq
+import math
 import os
+import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BufferedReader
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Literal
 
 import av
 import av.error
-import cv2
-import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.stream import Disposition
 
 from houselights import photograph
 from houselights.errors import FootageError, PhotographError
-from houselights.types import Float64, UInt8
+from houselights.frame import Frame, turn_of
+from houselights.types import UInt8
 
 VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .avi .webm .ts .mts .m2ts .mpg .mpeg .vob .wmv .flv .3gp .gif .mjpeg .mjpg .h264 .264 .hevc .265 "
-    ".ogv .mxf .y4m .asf .dv".split()
+    f".{name}"
+    for name in (
+        *("mp4", "m4v", "mov", "mkv", "avi", "webm", "ts", "mts", "m2ts", "mpg", "mpeg", "vob", "wmv", "asf", "flv"),
+        *("3gp", "gif", "mjpeg", "mjpg", "h264", "264", "hevc", "265", "ogv", "mxf", "y4m", "dv"),
+    )
 )
 SMALLEST_SIDE = 16  # pixels: nothing smaller can hold a face with five points
+LARGEST_SIDE = 32_766  # pixels: OpenCV warps no larger picture
 LARGEST_PICTURE = 1 << 27  # pixels: 16384 x 8192; a larger picture is a mistake or an attack on memory
 DECODE_THREADS = 2
+_NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
 
 Skip = Literal["none", "nonref", "nonkey"]
 """Which frames the decoder may leave out: none, those no other frame needs, or all but key frames."""
@@ -47,7 +57,7 @@ class Facts:
     time_base: Fraction
     """Seconds a tick."""
     start_ticks: int
-    """The first presentation time: times in seconds count from here."""
+    """When the stream starts, by the container: times in seconds count from here."""
     duration_s: float
     """As the container states it; 0.0 where it does not."""
     declared_frames: int
@@ -59,164 +69,80 @@ class Facts:
     """A photograph: one frame, no time."""
 
     def seconds(self, ticks: int) -> float:
-        """Seconds since the first frame, rounded to the microsecond."""
+        """Seconds since the start of the stream, rounded to the microsecond."""
         return round(float((ticks - self.start_ticks) * self.time_base), 6)
 
     def ticks(self, seconds: float) -> int:
-        """The first tick at or after a time in seconds since the first frame."""
-        return self.start_ticks + -int(-Fraction(seconds).limit_denominator(1_000_000) // self.time_base)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """One decoded picture and its time. Its pixels are read through methods that speak of the upright picture."""
-
-    ticks: int
-    corrupt: bool
-    """The decoder had to make up a part of this picture."""
-    quarter_turns: int
-    """Counter-clockwise quarter turns that bring the stored picture upright, 0 to 3."""
-    stored: av.VideoFrame
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the upright picture in pixels."""
-        size = (self.stored.width, self.stored.height)
-        return size[::-1] if self.quarter_turns % 2 else size
-
-    def nv12(self, width: int, height: int, reformatter: VideoReformatter) -> tuple[UInt8, UInt8]:
-        """The upright picture scaled: luma (height, width) and chroma (height/2, width/2, 2), BT.601 limited range."""
-        across, down = (height, width) if self.quarter_turns % 2 else (width, height)
-        small = reformatter.reformat(
-            self.stored, across, down, "nv12", dst_colorspace="ITU601", dst_color_range="MPEG", interpolation="FAST_BILINEAR", threads=1
-        )
-        luma, chroma = _plane(small, 0), _plane(small, 1).reshape(down // 2, across // 2, 2)
-        if self.quarter_turns:
-            luma, chroma = np.rot90(luma, self.quarter_turns), np.rot90(chroma, self.quarter_turns)
-        return luma, chroma
-
-    def planar(self) -> Frame:
-        """The same frame in 8-bit planes that `patch` can read: converted at most once, before many patches are cut."""
-        name = self.stored.format.name
-        if name in {"yuv420p", "yuvj420p", "rgb24"}:
-            return self
-        wanted = "rgb24" if self.stored.format.is_rgb or self.stored.format.has_palette else "yuv420p"
-        return Frame(self.ticks, self.corrupt, self.quarter_turns, self.stored.reformat(format=wanted))
-
-    def luma_patch(self, onto: Float64, side: int) -> UInt8:
-        """The luma of a square patch (side, side); `onto` (2, 3) maps upright pixels onto the patch."""
-        if self.stored.format.name == "rgb24":
-            return cv2.cvtColor(self.patch(onto, side), cv2.COLOR_RGB2GRAY).astype(np.uint8)
-        return _warp(_plane(self.stored, 0), _invert(onto, self), side)
-
-    def patch(self, onto: Float64, side: int) -> UInt8:
-        """A square patch (side, side, 3) in full-range RGB; `onto` (2, 3) maps upright pixels onto the patch."""
-        back = _invert(onto, self)
-        if self.stored.format.name == "rgb24":
-            return _warp(_plane(self.stored, 0).reshape(self.stored.height, self.stored.width, 3), back, side)
-        half = back.copy()
-        half[:] = back * 0.5
-        half[:, 2] -= 0.25  # the centre of a chroma sample lies between two luma samples
-        planes = [_warp(_plane(self.stored, 0), back, side)]
-        planes += [_warp(_plane(self.stored, index), half, side) for index in (1, 2)]
-        return _rgb(np.stack(planes, axis=-1), self.stored)
-
-
-_SAMPLES = {("rgb24", 0): 3, ("nv12", 1): 2}  # interleaved samples a pixel of a plane; one elsewhere
-
-
-def _plane(frame: av.VideoFrame, index: int) -> UInt8:
-    """A plane's bytes (rows, samples) without the padding at the end of each row; shares the frame's memory."""
-    plane = frame.planes[index]
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-    return rows[:, : plane.width * _SAMPLES.get((frame.format.name, index), 1)]
-
-
-def _invert(onto: Float64, frame: Frame) -> Float64:
-    """(2, 3) from patch pixels to stored pixels: undo the alignment, then undo the turn."""
-    square = np.vstack([onto, [0.0, 0.0, 1.0]])
-    across, down = frame.stored.width - 1.0, frame.stored.height - 1.0
-    turn = {
-        0: [[1, 0, 0], [0, 1, 0]],
-        1: [[0, -1, across], [1, 0, 0]],
-        2: [[-1, 0, across], [0, -1, down]],
-        3: [[0, 1, 0], [-1, 0, down]],
-    }[frame.quarter_turns]
-    return np.asarray(turn, np.float64) @ np.linalg.inv(square)
-
-
-def _warp(plane: UInt8, back: Float64, side: int) -> UInt8:
-    """Sample a patch; a large face is shrunk by area averaging first, so that it does not alias."""
-    step = int(np.sqrt(abs(np.linalg.det(back[:, :2]))))
-    if step >= 2:  # noqa: PLR2004 - two source pixels a patch pixel
-        corners = back @ np.array([[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]], np.float64)
-        low = np.maximum(np.floor(corners.min(axis=1)).astype(int) - step, 0)
-        high = np.minimum(np.ceil(corners.max(axis=1)).astype(int) + step, [plane.shape[1], plane.shape[0]])
-        if (high - low).min() >= step:
-            size = (high - low) // step * step
-            part = plane[low[1] : low[1] + size[1], low[0] : low[0] + size[0]]
-            plane = cv2.resize(part, tuple(int(n) for n in size // step), interpolation=cv2.INTER_AREA).astype(np.uint8)
-            back = back.copy()
-            back[:, 2] -= low
-            back /= step
-            back[:, 2] -= 0.5 - 0.5 / step
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(plane, back, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
-
-
-# Luma weights of red and blue by FFmpeg's number of the matrix: ITU-R BT.709, BT.601 and BT.2020, tables 3 and 4.
-_WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
-_FULL_RANGE = 2
-_HD_ROWS = 720
-
-
-def _rgb(ycc: UInt8, frame: av.VideoFrame) -> UInt8:
-    """Full-range RGB from the matrix and range that the frame states; unstated: BT.709 from 720 rows up, else BT.601."""
-    red, blue = _WEIGHTS.get(int(frame.colorspace), _WEIGHTS[1 if frame.height >= _HD_ROWS else 6])
-    full = frame.color_range == _FULL_RANGE or frame.format.name == "yuvj420p"
-    luma = ycc[..., 0].astype(np.float32) if full else (ycc[..., 0].astype(np.float32) - 16) * np.float32(255 / 219)
-    chroma = (ycc[..., 1:].astype(np.float32) - 128) * np.float32(1 if full else 255 / 224)
-    r = luma + np.float32(2 - 2 * red) * chroma[..., 1]
-    b = luma + np.float32(2 - 2 * blue) * chroma[..., 0]
-    g = (luma - np.float32(red) * r - np.float32(blue) * b) / np.float32(1 - red - blue)
-    return np.clip(np.rint(np.stack([r, g, b], axis=-1)), 0, 255).astype(np.uint8)
+        """The first tick whose time, rounded to the microsecond, is not before a time in seconds."""
+        earliest = Fraction(round(seconds * 1_000_000) * 2 - 1, 2_000_000)
+        return self.start_ticks + math.ceil(earliest / self.time_base)
 
 
 def find(paths: list[Path]) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """Every file of footage under the given files and folders, in order, each once; and what was passed over, with why."""
-    found: dict[Path, Path] = {}
-    passed: list[tuple[Path, str]] = []
+    """Every file of footage in the given files and folders, in order, each once; and what was passed over, with why."""
+    found: dict[str, Path] = {}
+    passed: dict[Path, str] = {}
     for path in paths:
-        if not path.is_dir():
-            found.setdefault(path.resolve(), path)
+        if not _is_folder(path):
+            found.setdefault(os.path.realpath(path), path)
             continue
-        inside = [
-            Path(folder, name)
-            for folder, _, names in sorted(os.walk(path))  # does not follow links to folders: a loop cannot trap it
-            for name in sorted(names)
-        ]
+        inside = list(_files(path, passed))
         for file in inside:
             if file.suffix.lower() in VIDEO_SUFFIXES | photograph.SUFFIXES:
-                found.setdefault(file.resolve(), file)
+                found.setdefault(os.path.realpath(file), file)
             else:
-                passed.append((file, "not footage by its name; name it on the command line to try it"))
+                passed[file] = "not footage by its name; name it on the command line to try it"
         if not inside:
-            passed.append((path, "an empty folder"))
-    return list(found.values()), passed
+            passed.setdefault(path, "an empty folder")
+    return list(found.values()), list(passed.items())
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long or a folder that may not be looked into: opening it will say so
+        return False
+
+
+def _files(folder: Path, passed: dict[Path, str]) -> Iterator[Path]:
+    """Every file below a folder, in order. Links to folders are passed over: a loop of them cannot trap it."""
+
+    def refused(fault: OSError) -> None:
+        passed[Path(fault.filename)] = f"the folder cannot be read: {fault.strerror}"
+
+    for place, folders, names in os.walk(folder, onerror=refused):
+        folders.sort()
+        for name in folders:
+            if Path(place, name).is_symlink():
+                passed[Path(place, name)] = "a link to a folder; name it on the command line to read it"
+        yield from (Path(place, name) for name in sorted(names))
 
 
 def digest(path: Path) -> str:
     """SHA-256 of the file, 64 hex digits.
 
     Raises:
-        FootageError: the file is not there or not readable.
+        FootageError: the file is not there, not readable, or no regular file.
     """
-    try:
-        with path.open("rb") as file:
+    with _file(path) as file:
+        try:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as fault:
-        msg = f"footage '{path}' cannot be read: {fault.strerror or fault}"
+        except OSError as fault:
+            msg = f"footage '{path}' cannot be read: {fault.strerror or fault}"
+            raise FootageError(msg, hint="copy it to a disk that reads without errors") from fault
+
+
+def _file(path: Path) -> BufferedReader:
+    """A regular file, opened. A pipe or a device is refused: it could keep the reader waiting for ever."""
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return path.open("rb")
+    except (OSError, ValueError) as fault:
+        msg = f"footage '{path}' cannot be read: {getattr(fault, 'strerror', None) or fault}"
         raise FootageError(msg, hint="check the name and that you may read the file") from fault
+    kind = "a folder" if path.is_dir() else "a pipe or a device"
+    msg = f"footage '{path}' is {kind}, expected a file"
+    raise FootageError(msg, hint="copy what it holds into a file first")
 
 
 @dataclass(slots=True)
@@ -228,12 +154,18 @@ class Tally:
     left_out: int = 0
     """Frames that the decoder left out on request."""
     damaged: int = 0
-    """Packets that did not decode and frames that decoded with errors."""
+    """Packets that gave no frame though none was to be left out, and frames that decoded with errors."""
     times_made_up: int = 0
     """Frames without a usable time stamp."""
     first_damage_s: float | None = None
     stopped: str | None = None
     """Why reading ended before the end of the file."""
+
+    def damage(self, seconds: float) -> None:
+        """Count one more damage, at a time in seconds."""
+        self.damaged += 1
+        if self.first_damage_s is None:
+            self.first_damage_s = seconds
 
 
 class Footage:
@@ -247,6 +179,7 @@ class Footage:
         """
         self.path = path
         self._picture: UInt8 | None = None
+        self._timed = True
         sha256 = sha256 or digest(path)
         if path.suffix.lower() in photograph.SUFFIXES:
             self.facts = self._open_still(sha256)
@@ -256,8 +189,9 @@ class Footage:
         if min(sides) < SMALLEST_SIDE:
             msg = f"footage '{path}' is {sides[0]}x{sides[1]} pixels: no face can be seen in it"
             raise FootageError(msg, hint=f"both sides must have {SMALLEST_SIDE} pixels or more")
-        if sides[0] * sides[1] > LARGEST_PICTURE:
-            msg = f"footage '{path}' is {sides[0]}x{sides[1]} pixels, more than the {LARGEST_PICTURE} this program reads"
+        if sides[0] * sides[1] > LARGEST_PICTURE or max(sides) > LARGEST_SIDE:
+            most = f"{LARGEST_PICTURE} pixels, {LARGEST_SIDE} a side"
+            msg = f"footage '{path}' is {sides[0]}x{sides[1]} pixels, more than this program reads ({most})"
             raise FootageError(msg, hint="scale it down first")
 
     def _open_still(self, sha256: str) -> Facts:
@@ -270,155 +204,297 @@ class Footage:
         return Facts(self.path, sha256, width, height, Fraction(1, 1000), 0, 0.0, 1, 0.0, "still", still=True)
 
     def _open_video(self, sha256: str) -> Facts:
-        with _container(self.path) as container:
-            stream = _video_stream(container, self.path)
-            turned = _quarter_turns_of(self.path) % 2
-            size = (stream.codec_context.width, stream.codec_context.height)
+        with _opened(self.path) as (container, stream):
+            codec = stream.codec_context
+            self._timed = _is_timed(container, stream)
+            base = stream.time_base or Fraction(1, av.time_base)
+            length = float(stream.duration * base) if stream.duration else (container.duration or 0) / av.time_base
+            size = (codec.width, codec.height)
+            rate, frames, start = stream.average_rate or stream.guessed_rate or 0, stream.frames, stream.start_time
+            if 0 < size[0] * size[1] <= LARGEST_PICTURE and (picture := _first_picture(container, stream)):
+                size = (picture.width, picture.height)
+                if turn_of(picture)[0] % 2:
+                    size = size[::-1]
             if min(size) < 1:
                 msg = f"footage '{self.path}' states a picture of {size[0]}x{size[1]} pixels"
                 raise FootageError(msg, hint="the file's header is damaged or cut off: copy it again from its source")
-            base = stream.time_base or Fraction(1, av.time_base)
-            length = float(stream.duration * base) if stream.duration else (container.duration or 0) / av.time_base
             return Facts(
                 path=self.path,
                 sha256=sha256,
-                width=size[turned],
-                height=size[1 - turned],
+                width=size[0],
+                height=size[1],
                 time_base=base,
-                start_ticks=stream.start_time or 0,
+                start_ticks=start or 0,
                 duration_s=round(max(length, 0.0), 6),
-                declared_frames=stream.frames,
-                rate=float(stream.average_rate or stream.guessed_rate or 0),
-                codec=stream.codec_context.name,
+                declared_frames=frames,
+                rate=float(rate),
+                codec=codec.name,
                 still=False,
             )
 
-    def frames(self, tally: Tally, *, since: int | None = None, until: int | None = None, skip: Skip = "none") -> Iterator[Frame]:
+    def frames(
+        self, tally: Tally, *, since: int | None = None, until: int | None = None, skip: Skip = "none"
+    ) -> Iterator[Frame]:
         """Frames in the order of presentation, ticks strictly rising, from `since` on and before `until` (ticks).
 
         `tally` counts what was read and what was damaged. `since` seeks to the key frame before it, so that a frame
-        decodes to the same pixels wherever reading began.
+        decodes to the same pixels wherever reading began. Where the file holds no times, it is read from its start and
+        nothing is left out.
         """
         if self._picture is not None:
             tally.frames += 1
             yield Frame(0, corrupt=False, quarter_turns=0, stored=av.VideoFrame.from_ndarray(self._picture, "rgb24"))
             return
-        last = -(1 << 62)
-        for frame in self._read(tally, since, skip):
-            ticks = frame.ticks
-            if ticks <= last:
-                tally.times_made_up += 1
-                ticks = last + 1
-            last = ticks
+        clock = _Clock(self.facts)
+        turn: tuple[int, bool] | None = None
+        for picture in self._read(tally, since, until, skip):
+            turn = turn or turn_of(picture)
+            ticks, made_up = clock.time(picture.pts if self._timed else None)
             if until is not None and ticks >= until:
                 return
             if since is None or ticks >= since:
                 tally.frames += 1
-                self._count_damage(tally, frame)
-                yield frame if ticks == frame.ticks else Frame(ticks, frame.corrupt, frame.quarter_turns, frame.stored)
+                tally.times_made_up += made_up
+                if picture.is_corrupt:
+                    tally.damage(self.facts.seconds(ticks))
+                yield Frame(ticks, picture.is_corrupt, turn[0], picture, mirrored=turn[1])
 
     def at(self, ticks: Iterable[int]) -> Iterator[Frame]:
-        """The frames at some exact times, in order of time; what lies within two seconds is read in one go."""
+        """The frames at some exact times, each once; what lies within two seconds is read in one go, in order."""
         runs: list[list[int]] = []
         for each in sorted(set(ticks)):
-            if runs and (each - runs[-1][-1]) * self.facts.time_base <= 2:  # noqa: PLR2004 - a seek costs about so much reading
+            if runs and (each - runs[-1][-1]) * self.facts.time_base <= 2:
                 runs[-1].append(each)
             else:
                 runs.append([each])
         for run in runs:
             wanted = set(run)
-            yield from (frame for frame in self.frames(Tally(), since=run[0], until=run[-1] + 1) if frame.ticks in wanted)
+            for since in (run[0], None):  # a time that was made up is only there when reading from the start
+                for frame in self.frames(Tally(), since=since, until=run[-1] + 1):
+                    if frame.ticks in wanted:
+                        wanted.remove(frame.ticks)
+                        yield frame
+                if not wanted:
+                    break
 
-    def _count_damage(self, tally: Tally, frame: Frame) -> None:
-        if frame.corrupt:
-            tally.damaged += 1
-            if tally.first_damage_s is None:
-                tally.first_damage_s = self.facts.seconds(frame.ticks)
+    def _read(self, tally: Tally, since: int | None, until: int | None, skip: Skip) -> Iterator[av.VideoFrame]:
+        """Pictures as they are decoded, from a key frame before `since` where there is one, else from the start."""
+        sought = self._timed and since is not None and since > self.facts.start_ticks
+        for seek in (True, False) if sought else (False,):
+            with _opened(self.path) as (container, stream):
+                stream.thread_type = "AUTO"
+                stream.codec_context.thread_count = DECODE_THREADS
+                if skip != "none" and self._timed:
+                    stream.codec_context.skip_frame = "NONREF" if skip == "nonref" else "NONKEY"
+                if seek and not _seek(container, stream, since or 0, self.facts):
+                    continue
+                packets = _from_key(container, stream) if seek else container.demux(stream)
+                books = _Books(tally, self.facts, since, until, asked=skip != "none", timed=self._timed)
+                yield from _decode(packets, stream, books)
+                return
 
-    def _read(self, tally: Tally, since: int | None, skip: Skip) -> Iterator[Frame]:
-        with _container(self.path) as container:
-            stream = _video_stream(container, self.path)
-            stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = DECODE_THREADS
-            if skip != "none":
-                stream.codec_context.skip_frame = "NONREF" if skip == "nonref" else "NONKEY"
-            if since is not None and since > self.facts.start_ticks:
-                try:
-                    container.seek(since, stream=stream, backward=True)
-                except av.error.FFmpegError:
-                    container.seek(0)  # not seekable: read from the start, the caller's bound still holds
-            yield from _decode(container, stream, tally, self.facts, since)
+
+@dataclass(slots=True)
+class _Clock:
+    """Times that strictly rise, whatever the container says."""
+
+    facts: Facts
+    last: int | None = None
+    shift: int = 0
+    """Ticks that are added after a leap back, as between recordings that were put into one file."""
+
+    def time(self, stamp: int | None) -> tuple[int, bool]:
+        """The time of the next picture in ticks, and whether it had to be made up."""
+        if self.last is None:
+            self.last = self.facts.start_ticks if stamp is None else stamp
+            return self.last, stamp is None
+        following = self.last + _step(self.facts)
+        ticks = following if stamp is None else stamp + self.shift
+        if (self.last - ticks) * self.facts.time_base > 1:
+            self.shift += following - ticks
+            ticks = following
+        made_up = stamp is None or self.shift != 0 or ticks <= self.last
+        self.last = max(ticks, self.last + 1)
+        return self.last, made_up
+
+
+def _step(facts: Facts) -> int:
+    """Ticks between two frames at the stated rate; 25 a second where none is stated."""
+    return max(1, round(1 / (Fraction(facts.rate or 25).limit_denominator(1001) * facts.time_base)))
+
+
+class _Books:
+    """Which packets still owe a picture, so that each that gives none is counted once, at its place in time."""
+
+    def __init__(
+        self, tally: Tally, facts: Facts, since: int | None, until: int | None, *, asked: bool, timed: bool
+    ) -> None:
+        """`asked`: pictures may be left out on request."""
+        self.tally = tally
+        self.facts = facts
+        self._since = -(1 << 62) if since is None else since
+        self._until = 1 << 62 if until is None else until
+        self._asked = asked
+        self._timed = timed
+        self._owing: list[int] = []
+        self._untimed = 0
+        self._failed = 0
+        self._last = facts.start_ticks
+
+    def sent(self, packet: av.Packet[av.VideoStream]) -> None:
+        """A packet went into the decoder."""
+        if packet.is_discard:  # before an edit list's beginning: decoded, never shown
+            return
+        if packet.pts is None or not self._timed:
+            self._untimed += 1
+        elif self._since <= packet.pts < self._until:
+            heapq.heappush(self._owing, packet.pts)
+
+    def failed(self, packet: av.Packet[av.VideoStream]) -> None:
+        """The decoder refused a packet, this one or one shortly before."""
+        self._failed += packet.pts is None or self._since <= packet.pts < self._until
+
+    def came(self, picture: av.VideoFrame) -> None:
+        """A picture came out: every packet with an earlier time that still owes one will give none."""
+        if picture.pts is None or not self._timed:
+            self._untimed -= 1
+            return
+        self._last = picture.pts
+        # Of two fields that come in two packets, one gives the picture of both.
+        self._settle(picture.pts, owed=self._asked or not picture.interlaced_frame)
+        if self._owing and self._owing[0] == picture.pts:
+            heapq.heappop(self._owing)
+
+    def stopped(self, fault: Exception) -> None:
+        """The container cannot be read any further."""
+        reason = getattr(fault, "strerror", None) or fault
+        self.tally.stopped = f"reading stopped after {self.facts.seconds(self._last)} s: {reason}"
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        self._settle(self._until, owed=True)
+        for _ in range(max(self._untimed, self._failed)):
+            self._none_came(self._last)
+
+    def _settle(self, before: int, *, owed: bool) -> None:
+        while self._owing and self._owing[0] < before:
+            at = heapq.heappop(self._owing)
+            if owed:
+                self._none_came(at)
+
+    def _none_came(self, at: int) -> None:
+        if self._failed or not self._asked:
+            self._failed -= self._failed > 0
+            self.tally.damage(self.facts.seconds(at))
+        else:
+            self.tally.left_out += 1
 
 
 def _decode(
-    container: av.container.InputContainer, stream: av.VideoStream, tally: Tally, facts: Facts, since: int | None
-) -> Iterator[Frame]:
-    """Frames as the decoder gives them; a packet that fails is counted and the next one is tried."""
-    packets = container.demux(stream)
-    rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-    step = max(1, round(1 / (rate * facts.time_base)))
-    ticks = facts.start_ticks - step
-    turns: int | None = None
+    packets: Iterator[av.Packet[av.VideoStream]], stream: av.VideoStream, books: _Books
+) -> Iterator[av.VideoFrame]:
+    """Pictures as the decoder gives them; a packet that fails is counted and the next one is tried."""
     while True:
         try:
-            packet = next(packets)
-        except StopIteration:
-            return
+            packet = next(packets, None)
         except (av.error.FFmpegError, OSError) as fault:
-            tally.stopped = f"reading stopped after {facts.seconds(ticks)} s: {fault}"
-            return
-        counted = since is None or (packet.pts is not None and packet.pts >= since)
-        try:
-            decoded = packet.decode()
-        except av.error.FFmpegError:
-            tally.damaged += counted
-            if counted and tally.first_damage_s is None and packet.pts is not None:
-                tally.first_damage_s = facts.seconds(packet.pts)
+            books.stopped(fault)
+            packet = None
+        if packet is not None and packet.size == 0:  # an empty packet would end the decoder's work
             continue
-        tally.left_out += counted and packet.size > 0
-        for picture in decoded:
-            if picture.pts is None:
-                tally.times_made_up += 1
-            ticks = ticks + step if picture.pts is None else picture.pts
-            if turns is None:
-                turns = _quarter_turns(picture)
-            if since is None or ticks >= since:
-                tally.left_out -= 1
-            yield Frame(ticks, bool(picture.is_corrupt), turns, picture)
-
-
-def _quarter_turns(picture: av.VideoFrame) -> int:
-    return round(picture.rotation / 90) % 4
-
-
-def _quarter_turns_of(path: Path) -> int:
-    """Counter-clockwise quarter turns that the first frame asks for; 0 where no frame decodes."""
-    with _container(path) as container:
-        stream = _video_stream(container, path)
+        pictures: list[av.VideoFrame] = []
         try:
-            return next((_quarter_turns(picture) for picture in container.decode(stream)), 0)
+            if packet is not None:
+                books.sent(packet)
+            pictures = stream.decode(packet)
+        except av.error.FFmpegError:
+            if packet is not None:
+                books.failed(packet)
+        for picture in pictures:
+            books.came(picture)
+            yield picture
+        if packet is None:
+            books.close()
+            return
+
+
+def _seek(container: av.container.InputContainer, stream: av.VideoStream, since: int, facts: Facts) -> bool:
+    """Go to a key frame from which every picture from `since` on comes as in a full read; False where none is found.
+
+    Containers land where they like: by decoding order, by bytes, at frames that are no key frames. So it is tried.
+    """
+    for back_s in (0, 2, 8, 32):
+        target = since - round(back_s / facts.time_base)
+        if target <= facts.start_ticks:
+            return False
+        try:
+            container.seek(target, stream=stream)
+            first = next((picture for packet in _from_key(container, stream) for picture in packet.decode()), None)
+            if first is not None and first.pts is not None and first.pts <= since:
+                container.seek(target, stream=stream)
+                return True
         except (av.error.FFmpegError, OSError):
-            return 0
+            continue
+    return False
+
+
+def _from_key(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet[av.VideoStream]]:
+    return dropwhile(lambda packet: not packet.is_keyframe, container.demux(stream))
+
+
+def _first_picture(container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame | None:
+    """The first picture that decodes, among the first few hundred packets."""
+    try:
+        for packet in islice(container.demux(stream), 300):
+            try:
+                pictures = packet.decode()
+            except av.error.FFmpegError:
+                continue
+            if pictures:
+                return pictures[0]
+    except (av.error.FFmpegError, OSError):
+        return None
+    return None
+
+
+def _is_timed(container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+    """Whether the file holds the times at which its frames are shown.
+
+    A bare stream holds none. AVI holds the order of decoding alone: with H.264 and HEVC, FFmpeg guesses wrongly from it
+    where frames are decoded in another order than they are shown.
+    """
+    if container.format.flags & _NO_TIMESTAMPS:
+        return False
+    codec = stream.codec_context
+    return not (container.format.name == "avi" and codec.name in {"h264", "hevc"} and codec.has_b_frames)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    """The file's container and its first video stream that is not a cover picture."""
+    # FFmpeg gets this one file and no protocol: a playlist or a crafted header cannot make it open anything else.
+    options = {"protocol_whitelist": "none", "max_pixels": str(LARGEST_PICTURE)}
+    with _file(path) as file:
+        try:
+            container = av.open(file, "r", metadata_errors="replace", options=options)
+        except (av.error.FFmpegError, OSError, ValueError) as fault:
+            reason = getattr(fault, "strerror", None) or fault
+            msg = f"footage '{path}' cannot be opened as video: {reason}"
+            hint = "FFmpeg does not know this file: is it a video, and was it copied whole?"
+            raise FootageError(msg, hint=hint) from fault
+        with container:
+            stream = _video_stream(container, path)
+            stream.codec_context.options = {"max_pixels": str(LARGEST_PICTURE)}
+            yield container, stream
 
 
 def _video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The first video stream that is not a cover picture."""
-    pictures = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    pictures = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not pictures:
-        kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
-        msg = f"footage '{path}' holds no video (found: {kinds})"
+        kinds = {"cover picture" if stream.type == "video" else stream.type for stream in container.streams}
+        msg = f"footage '{path}' holds no video (found: {', '.join(sorted(kinds)) or 'nothing'})"
         raise FootageError(msg, hint="name a file with moving pictures, or a photograph")
-    if pictures[0].codec_context is None:
+    if getattr(pictures[0], "codec_context", None) is None:
         msg = f"footage '{path}': no decoder for its video"
         raise FootageError(msg, hint="convert it to H.264 first")
     return pictures[0]
-
-
-def _container(path: Path) -> av.container.InputContainer:
-    # The file protocol alone: a playlist or a crafted header cannot make the reader open other files or addresses.
-    try:
-        return av.open(str(path.resolve()), metadata_errors="replace", options={"protocol_whitelist": "file"})
-    except (av.error.FFmpegError, OSError, ValueError) as fault:
-        reason = getattr(fault, "strerror", None) or fault
-        msg = f"footage '{path}' cannot be opened as video: {reason}"
-        raise FootageError(msg, hint="FFmpeg does not know this file: is it a video, and was it copied whole?") from fault

@@ -1,4 +1,4 @@
-"""The gallery: named subjects, each with reviewed photographs. A photograph that cannot stand for a subject is refused by name."""
+"""The gallery: named subjects with photographs. A photograph that cannot stand for a subject is refused by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from houselights import photograph
 from houselights.errors import GalleryError, PhotographError
 from houselights.faces import SIDE, Canvas, Detector, alignment
-from houselights.footage import Frame
+from houselights.frame import Frame
 from houselights.quality import Quality, measure
 from houselights.result import Refusal
 from houselights.templates import Recogniser, fuse
@@ -45,7 +45,7 @@ class Subject:
     templates: Float32
     """(n, d) one for each reference."""
     template: Float32
-    """(d,) all of them fused by quality."""
+    """(d,) all of them fused by quality, of length 1 at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +58,7 @@ class Gallery:
 
     @property
     def templates(self) -> Float32:
-        """(subjects, d)"""
+        """(subjects, d) one template a subject."""
         return np.stack([subject.template for subject in self.subjects])
 
     @property
@@ -96,7 +96,9 @@ def entries(folder: Path | None, persons: list[Path]) -> tuple[list[Entry], list
     if folder is not None:
         if not folder.is_dir():
             msg = f"gallery '{folder}' is not a folder"
-            raise GalleryError(msg, hint="one folder for each subject with photographs in it, or one photograph for each")
+            raise GalleryError(
+                msg, hint="one folder for each subject with photographs in it, or one photograph for each"
+            )
         for place in sorted(folder.iterdir()):
             files = sorted(place.iterdir()) if place.is_dir() else [place]
             if not files:
@@ -117,8 +119,10 @@ def entries(folder: Path | None, persons: list[Path]) -> tuple[list[Entry], list
 
 
 def name_of(text: str) -> str:
-    """A subject's name as it is shown: composed Unicode without control characters, so that no name can act on a screen."""
-    kept = "".join(c for c in unicodedata.normalize("NFC", text) if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
+    """A subject's name: composed Unicode without control characters, so that no name can act on a screen."""
+    kept = "".join(
+        c for c in unicodedata.normalize("NFC", text) if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    )
     return kept.strip() or "unnamed"
 
 
@@ -170,7 +174,9 @@ class Enroller:
             try:
                 sha256 = hashlib.sha256(entry.file.read_bytes()).hexdigest()
                 if (first := seen.get(sha256)) is not None:
-                    duplicates.append(Refusal(str(entry.file), f"the same photograph as '{first.file}' of {first.subject}"))
+                    duplicates.append(
+                        Refusal(str(entry.file), f"the same photograph as '{first.file}' of {first.subject}")
+                    )
                     continue
                 seen[sha256] = entry
                 reference = self._reference(entry, sha256)
@@ -181,7 +187,10 @@ class Enroller:
                 refused.append(Refusal(str(entry.file), f"cannot be read: {fault.strerror or fault}"))
         progress(len(offered), len(offered))
         if not taken:
-            reasons = "".join(f"\n  {refusal.file}: {refusal.reason}" for refusal in refused[:10]) or " no photograph was offered"
+            reasons = (
+                "".join(f"\n  {refusal.file}: {refusal.reason}" for refusal in refused[:10])
+                or " no photograph was offered"
+            )
             msg = f"the gallery has no usable photograph:{reasons}"
             raise GalleryError(msg, hint="give each subject a sharp, frontal photograph with one face in it")
         return Gallery(tuple(_subject(name, taken[name]) for name in sorted(taken)), tuple(refused), tuple(duplicates))
@@ -224,5 +233,5 @@ def still(picture: UInt8) -> Frame:
 
 def _subject(name: str, taken: list[tuple[Reference, Float32]]) -> Subject:
     templates = np.stack([template for _, template in taken])
-    weights = np.array([reference.quality for reference, _ in taken], np.float32)
+    weights = [reference.quality for reference, _ in taken]
     return Subject(name, tuple(reference for reference, _ in taken), templates, fuse(templates, weights))

@@ -38,7 +38,7 @@ class Calibration:
 
     @property
     def lowest_rate(self) -> float:
-        """The rate below which nothing was measured: no error in n comparisons bounds a rate by 3/n at 95 % (rule of three)."""
+        """The lowest rate that was measured: no error in n comparisons bounds a rate by 3/n at 95 % (rule of three)."""
         return 3 / self.comparisons
 
     def score_at(self, fmr: float) -> float:
@@ -48,13 +48,14 @@ class Calibration:
             CalibrationError: the rate is outside what the calibration measured.
         """
         if not self.lowest_rate <= fmr < 1:
-            msg = f"a false-match rate of {fmr:g} is outside {self.lowest_rate:.1e} to 1, what {self.comparisons} comparisons can show"
+            shown = f"{self.lowest_rate:.1e} to 1"
+            msg = f"a false-match rate of {fmr:g} is outside {shown}, what {self.comparisons} comparisons show"
             raise CalibrationError(msg, hint="ask for a higher --threshold-fmr, or calibrate on more people")
         score = np.interp(-np.log10(fmr), -np.log10(self.rates), self.scores)
         return float(np.ceil(score * 1e6) / 1e6)
 
     def fmr_at(self, score: float) -> float:
-        """How often strangers reach a score: interpolated in the logarithm; never below `lowest_rate`, 1 below all that was kept."""
+        """How often strangers reach a score, at least `lowest_rate`; 1 below the scores that were kept."""
         if score < self.scores[0]:
             return 1.0
         rate = 10 ** -np.interp(score, self.scores, -np.log10(self.rates))
@@ -62,7 +63,9 @@ class Calibration:
 
     def describe(self) -> str:
         """One line for outputs: data, people, comparisons."""
-        return f"{self.data}: {self.people} people, {self.comparisons} comparisons of different people with {self.model}"
+        return (
+            f"{self.data}: {self.people} people, {self.comparisons} comparisons of different people with {self.model}"
+        )
 
     def to_json(self) -> str:
         """The calibration file."""
@@ -76,7 +79,7 @@ def measure(model: Model, data: str, templates: Float32) -> Calibration:
         CalibrationError: fewer than 100 people, or a template that is not a number.
     """
     people = len(templates)
-    if people < 100:  # noqa: PLR2004 - 4950 pairs show no rate below 6e-4
+    if people < 100:
         msg = f"{people} people are too few to calibrate on, expected 100 or more"
         raise CalibrationError(msg, hint="a thousand people measure rates down to 6e-6")
     if not np.isfinite(templates).all():
@@ -115,7 +118,10 @@ def built_in(model: Model) -> Calibration:
     file = resources.files("houselights") / "calibrations" / f"{model.name}.json"
     if not file.is_file():
         msg = f"recogniser '{model.name}' has no calibration: a score cannot be turned into a rate"
-        raise CalibrationError(msg, hint="make one: houselights calibrate --images DIR --recogniser ... -o FILE, then pass --calibration FILE")
+        raise CalibrationError(
+            msg,
+            hint="houselights calibrate --images DIR --recogniser ... -o FILE makes one; then add --calibration FILE",
+        )
     return _bound(_parse(file.read_text("utf-8"), file.name), model)
 
 
@@ -133,26 +139,31 @@ def read(path: Path, model: Model) -> Calibration:
 
 
 def _parse(text: str, name: str) -> Calibration:
+    hint = "make it again with houselights calibrate"
     try:
         document = json.loads(text)
-        if document.pop("schema") != SCHEMA:
-            raise ValueError
-        found = Calibration(**{**document, "rates": tuple(map(float, document["rates"])), "scores": tuple(map(float, document["scores"]))})
+        schema = document.pop("schema")
+        columns = {name: tuple(map(float, document[name])) for name in ("rates", "scores")}
+        found = Calibration(**{**document, **columns})
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         msg = f"calibration '{name}' is not a document of schema {SCHEMA}"
-        raise CalibrationError(msg, hint="make it again with houselights calibrate") from fault
+        raise CalibrationError(msg, hint=hint) from fault
+    if schema != SCHEMA:
+        msg = f"calibration '{name}' has schema '{schema}', expected {SCHEMA}"
+        raise CalibrationError(msg, hint=hint)
     scores, rates = np.array(found.scores), np.array(found.rates)
-    sound = len(scores) == len(rates) >= 2 and np.isfinite(scores).all() and (np.diff(scores) >= 0).all() and (np.diff(rates) < 0).all()  # noqa: PLR2004
-    if not sound or not (rates > 0).all() or found.comparisons < 1:
-        msg = f"calibration '{name}': rates must fall and scores rise, with at least two of each"
-        raise CalibrationError(msg, hint="make it again with houselights calibrate")
+    paired = len(scores) == len(rates) >= 2
+    ordered = paired and bool((np.diff(scores) >= 0).all() and (np.diff(rates) < 0).all())  # false for nan
+    if not ordered or rates[-1] <= 0 or rates[0] >= 1 or found.comparisons < 1:
+        msg = f"calibration '{name}': rates must fall within 0 to 1 and scores rise, with at least two of each"
+        raise CalibrationError(msg, hint=hint)
     return found
 
 
 def _bound(calibration: Calibration, model: Model) -> Calibration:
     if calibration.sha256 != model.sha256:
-        msg = f"the calibration is for {calibration.model} ({calibration.sha256[:12]}), the recogniser is {model.name} ({model.sha256[:12]})"
+        theirs = f"{calibration.model} ({calibration.sha256[:12]})"
+        ours = f"{model.name} ({model.sha256[:12]})"
+        msg = f"the calibration is for {theirs}, the recogniser is {ours}"
         raise CalibrationError(msg, hint="scores of one model mean nothing for another: calibrate this one")
     return calibration
-
-

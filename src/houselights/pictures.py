@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +19,8 @@ from houselights import photograph
 from houselights.batch import BREAKS, Outcome
 from houselights.errors import Error
 from houselights.faces import Canvas, Detector, canvas, overlap
-from houselights.footage import Facts, Footage, Frame, Tally
+from houselights.footage import Facts, Footage
+from houselights.frame import Frame
 from houselights.gallery import Reference, still
 from houselights.result import Candidate
 from houselights.types import Float32, Float64, UInt8
@@ -94,10 +95,9 @@ def _shots(path: Path, sha256: str, those: list[Candidate], cutter: _Cutter) -> 
             for ticks in _ticks(footage.facts, candidate.best_shot.time_s):
                 wanted.setdefault(ticks, []).append(candidate)
         shape = STILL if footage.facts.still else canvas(footage.facts.width, footage.facts.height)
-        for frame in _frames(footage, wanted):
+        for frame in footage.at(wanted):
             boxes = np.array([each.best_shot.box for each in wanted[frame.ticks]], np.float32)
-            for candidate, picture in zip(wanted[frame.ticks], cutter.cut(frame, boxes, shape), strict=True):
-                shots[candidate] = picture
+            shots.update(zip(wanted[frame.ticks], cutter.cut(frame, boxes, shape), strict=True))
     except BREAKS as fault:
         lost = f"the footage could not be read again: {_words(fault)}"
     return {candidate: shots.get(candidate, Picture(None, reason=lost)) for candidate in those}
@@ -109,15 +109,6 @@ def _ticks(facts: Facts, time_s: float) -> list[int]:
     time = Fraction(time_s).limit_denominator(1_000_000)
     low, high = (facts.start_ticks + round(end / facts.time_base) for end in (time - half, time + half))
     return [ticks for ticks in range(low, high + 1) if facts.seconds(ticks) == time_s]
-
-
-def _frames(footage: Footage, wanted: Iterable[int]) -> Iterator[Frame]:
-    """The frames at some ticks. Times that had to be made up count from where reading began: then from the start."""
-    tally, ticks = Tally(), set(wanted)
-    next(footage.frames(tally), None)
-    if tally.times_made_up:
-        return (frame for frame in footage.frames(Tally(), until=max(ticks) + 1) if frame.ticks in ticks)
-    return footage.at(ticks)
 
 
 def _reference(reference: Reference, cutter: _Cutter) -> Picture:
@@ -154,9 +145,20 @@ class _Cutter:
             patch = ready.patch(onto, side)
             face = _laid(box[None], onto)[0]
             covered = _cover(patch, _laid(found, onto), face)
-            # Faces too small for the whole frame's canvas are found in the picture itself.
-            covered += _cover(patch, self._detectors[CLOSE].detect(still(patch)).boxes, face)
+            covered += _cover(patch, self._missed(patch, face), face)
             yield Picture(_jpeg(patch), covered)
+
+    def _missed(self, patch: UInt8, face: Float32) -> Float32:
+        """Boxes (n, 4) of faces too small to be found in the whole frame.
+
+        So near, the detector sees hair and chin of the shown head as faces too: what lies half in its box is left out.
+        """
+        boxes = self._detectors[CLOSE].detect(still(patch)).boxes
+        union = overlap(boxes, face[None])[:, 0]
+        areas, own = boxes[:, 2:].prod(axis=-1), face[2:].prod()
+        shared = union * (areas + own) / (1 + union)
+        beside: Float32 = boxes[shared < SAME * np.minimum(areas, own)]
+        return beside
 
 
 def _window(box: Float32, size: tuple[int, int]) -> tuple[Float64, int]:
@@ -188,9 +190,9 @@ def _cover(patch: UInt8, boxes: Float32, face: Float32) -> int:
     others = boxes[overlap(boxes, face[None])[:, 0] < SAME]
     kept = patch.copy()
     covered = 0
-    for left, top, width, height in others:
-        grown = np.array([left, top, width, height]) + np.array([-width, -height, 2 * width, 2 * height]) * (GROWN - 1) / 2
-        area = _inside(grown, patch)
+    for box in others:
+        middle, sides = box[:2] + box[2:] / 2, box[2:] * GROWN
+        area = _inside(np.concatenate([middle - sides / 2, sides]), patch)
         covered += patch[area].size > 0
         patch[area] = COVER
     own = _inside(face, patch)
@@ -198,7 +200,7 @@ def _cover(patch: UInt8, boxes: Float32, face: Float32) -> int:
     return covered
 
 
-def _inside(box: Float64 | Float32, patch: UInt8) -> tuple[slice, slice]:
+def _inside(box: Float32, patch: UInt8) -> tuple[slice, slice]:
     """The rows and columns of a picture that a box touches."""
     rows, columns = patch.shape[:2]
     low = np.clip(np.floor(box[:2]), 0, [columns, rows]).astype(int)

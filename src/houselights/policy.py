@@ -15,7 +15,7 @@ CONSENT = "consent of the people searched for"
 
 
 def authority(purpose: str, basis: str | None, authorised_by: str | None) -> Authority:
-    """The authority for a use from what was typed; for `consented` the basis is consent and the authoriser the operator.
+    """The authority for a use; for `consented` the basis is consent and the authoriser the operator unless stated.
 
     Raises:
         PolicyError: no such purpose, or a basis or an authoriser is missing.

@@ -1,7 +1,7 @@
 """Quality: how much a picture of a face can carry, in five named parts of 0 to 1 after the terms of ISO/IEC 29794-5.
 
-Every part is computed from pixels and points alone; nothing is learned, so each number can be explained. docs/quality.md
-says what each part means and how its bounds were chosen.
+Every part is computed from pixels and points alone; nothing is learned, so each number can be explained.
+docs/quality.md says what each part means and how its bounds were chosen.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from houselights.faces import SCORE, SIDE, alignment
-from houselights.footage import Frame
+from houselights.frame import Frame
 from houselights.types import Faces, Float32, Float64, UInt8
 
 
@@ -87,7 +87,7 @@ def sharpness(patch: UInt8) -> float:
 
 
 def exposure(patch: UInt8) -> float:
-    """Whether the face is neither dark nor burnt out nor flat: the middle's place, the contrast, and what is not clipped."""
+    """1 for a face that is neither dark nor burnt out nor flat: mean, contrast and the share that is not clipped."""
     inner = _inner(patch)
     middle, contrast = _mean_and_contrast(inner)
     kept = cv2.countNonZero(cv2.inRange(inner, 5, 250)) / inner.size
@@ -107,14 +107,15 @@ def _inner(patch: UInt8) -> UInt8:
 
 def size(points: Float32) -> Float64:
     """(n,) inter-eye distance in source pixels over the 40 from which more do not help."""
-    return np.clip(np.linalg.norm(points[:, 1] - points[:, 0], axis=-1) / FULL_EYES, 0, 1).astype(np.float64)
+    apart = np.linalg.norm((points[:, 1] - points[:, 0]).astype(np.float64), axis=-1)
+    return np.asarray(np.clip(apart / FULL_EYES, 0, 1), np.float64)
 
 
 def pose(points: Float32) -> Float64:
     """(n,) 1 for a frontal face, falling with yaw, pitch and roll as the five points show them.
 
-    Yaw: how far the nose tip leaves the middle between the eyes, in inter-eye distances along the eyes' line. Pitch: how
-    far its place between eyes and mouth leaves the frontal 0.52. Roll counts little, since alignment undoes it.
+    Yaw: how far the nose tip leaves the middle between the eyes, in inter-eye distances along the eyes' line.
+    Pitch: how far its place between eyes and mouth leaves the frontal 0.52. Roll counts little: alignment undoes it.
     """
     eyes = points[:, 1] - points[:, 0]
     apart = np.maximum(np.linalg.norm(eyes, axis=-1), 1e-6)
@@ -127,7 +128,7 @@ def pose(points: Float32) -> Float64:
     height = (mouth * across).sum(-1)
     fall = (nose * across).sum(-1) / np.maximum(height, 1e-6)
     pitch = np.abs(np.where(height > 0, fall, 9.0) - 0.52)
-    # A turned head brings the eyes together while eyes and mouth stay apart: frontal faces have height / apart near 1.1.
+    # A turned head brings the eyes together, not eyes and mouth: frontal faces have height / apart near 1.1.
     narrow = np.clip(height / apart - 1.3, 0, None)
     roll = np.abs(np.arctan2(along[:, 1], along[:, 0])) / np.pi
     falls = np.clip(1 - (yaw / 0.6) ** 2, 0, 1) * np.clip(1 - (pitch / 0.5) ** 2, 0, 1) * np.clip(1 - narrow, 0, 1)

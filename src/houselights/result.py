@@ -66,6 +66,8 @@ class Threshold:
     """The score, -1 to 1, that the calibration gives for that rate."""
     calibration: str
     """What the rate was measured on."""
+    lowest_fmr: float
+    """The lowest rate that the calibration can show: a candidate's rate of this value means "at most"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +115,13 @@ class Candidate:
     start_s: float
     end_s: float
     score: float
-    """Cosine similarity, -1 to 1, rounded to 1e-6."""
+    """-1 to 1, rounded to 1e-6: the mean cosine between the subject's photographs and the track's shots, by quality."""
     fmr: float
-    """How often a stranger's photograph scores at least this high against one subject: an upper bound, never 0."""
+    """How often a stranger scores at least this high against one subject, as measured on photographs; never 0."""
     shots: int
     """Shots that were fused into the track's template."""
     best_shot: Shot
+    """The shot that scored highest."""
     reference: str
     """The subject's photograph that scored highest."""
 

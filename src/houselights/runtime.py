@@ -54,7 +54,7 @@ def open_network(path: Path, shape: tuple[int, int, int, int], *, nv12: bool, ex
     Args:
         path: the ONNX file, already verified by `models`.
         shape: what the model's one picture input is reshaped to.
-        nv12: the input comes as luma (rows, columns) and chroma (rows/2, columns/2, 2) and the model wants BGR, 0 to 255.
+        nv12: the input comes as luma (rows, columns) and chroma (rows/2, columns/2, 2); the model wants BGR, 0 to 255.
         exact: always f32. Otherwise bf16 where the processor computes in it.
 
     Raises:
@@ -194,7 +194,7 @@ class _OpenVino:
 
 def _batched(array: NDArray[Any]) -> NDArray[Any]:
     """Planes become (1, rows, columns, channels); tensors that have four dimensions already stay."""
-    if array.ndim == 4:  # noqa: PLR2004
+    if array.ndim == 4:
         return np.ascontiguousarray(array)
     return np.ascontiguousarray(array.reshape(1, *array.shape[:2], -1))
 

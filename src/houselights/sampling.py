@@ -12,7 +12,8 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from houselights.errors import SettingsError
-from houselights.footage import Facts, Frame, Skip
+from houselights.footage import Facts, Skip
+from houselights.frame import Frame
 from houselights.types import UInt8
 
 THUMBNAIL = (64, 36)
@@ -57,20 +58,23 @@ class Sampling:
         return "nonref" if self.mode == "auto" and facts.rate >= STEADY_RATE else "none"
 
 
+AUTO = Sampling("auto")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sight:
     """What was decided of one frame, and all that later decisions depend on."""
 
     ticks: int
-    analyse: bool
-    cut: bool
-    """A new camera shot began with this frame or since the last one that was analysed."""
     thumbnail: UInt8
     analysed_thumbnail: UInt8
     """Of the frame that was analysed last."""
     analysed_s: float
     since_analysed: int
     """Frames since then."""
+    analyse: bool
+    cut: bool
+    """A new camera shot began with this frame or since the last one that was analysed."""
 
 
 class Sampler:
@@ -87,10 +91,11 @@ class Sampler:
         thumbnail = frame.nv12(*THUMBNAIL, self._reformatter)[0].copy()
         last = self._last
         if last is None:
-            sight = Sight(frame.ticks, True, False, thumbnail, thumbnail, seconds, 0)
+            sight = Sight(frame.ticks, thumbnail, thumbnail, seconds, 0, analyse=True, cut=False)
         else:
             cut = is_cut(last.thumbnail, thumbnail) or (last.cut and not last.analyse)
-            sight = Sight(frame.ticks, False, cut, thumbnail, last.analysed_thumbnail, last.analysed_s, last.since_analysed + 1)
+            sight = replace(last, ticks=frame.ticks, thumbnail=thumbnail, analyse=False, cut=cut)
+            sight = replace(sight, since_analysed=last.since_analysed + 1)
             if self._wanted(sight, seconds):
                 sight = replace(sight, analyse=True, analysed_thumbnail=thumbnail, analysed_s=seconds, since_analysed=0)
         self._last = sight
@@ -102,7 +107,9 @@ class Sampler:
         if self._sampling.mode != "auto" or sight.cut:
             return True
         gap = seconds - sight.analysed_s
-        return gap >= LATEST_S or (gap >= SOONEST_S and changed(sight.analysed_thumbnail, sight.thumbnail) >= CHANGED_SHARE)
+        return gap >= LATEST_S or (
+            gap >= SOONEST_S and changed(sight.analysed_thumbnail, sight.thumbnail) >= CHANGED_SHARE
+        )
 
 
 def changed(before: UInt8, after: UInt8) -> float:

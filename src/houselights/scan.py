@@ -6,19 +6,20 @@ Detections are kept as they come, so that a run that was killed goes on where it
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from houselights.detections import Detections, Observation
 from houselights.faces import SIDE, Detector, alignment
-from houselights.footage import Footage, Frame, Tally
+from houselights.footage import Footage, Tally
+from houselights.frame import Frame
 from houselights.quality import measure
 from houselights.result import Shot as ShotRecord
 from houselights.sampling import Sampler, Sampling, Sight
 from houselights.search import Probe
-from houselights.templates import Recogniser
+from houselights.templates import Recogniser, fuse, people
 from houselights.tracks import Shot, Step, Track, Tracker
-from houselights.types import UInt8
+from houselights.types import Float32, UInt8
 
 Progress = Callable[[float, int], None]
 """Called with the seconds of footage done and the frames read."""
@@ -45,18 +46,34 @@ class Scan:
     probes: list[Probe] = field(default_factory=list)
 
 
-def scan(
-    footage: Footage, detector: Detector, recogniser: Recogniser, sampling: Sampling, part: Range, kept: Detections, progress: Progress
-) -> Scan:
-    """Detect, track and embed one footage. Memory holds the live tracks and one template for each ended one."""
-    seen, tracker, desk = Scan(), Tracker(), _Desk(footage, recogniser)
-    for observation, frame in observe(footage, detector, sampling, part, kept):
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One footage and how it is scanned."""
+
+    footage: Footage
+    detector: Detector
+    recogniser: Recogniser
+    sampling: Sampling
+    part: Range
+    kept: Detections
+    alike: float
+    """The score from which on two shots of one track are taken for one person."""
+
+
+def scan(job: Job, progress: Progress) -> Scan:
+    """Detect, track and embed one footage. Memory holds the live tracks and one template for each ended one.
+
+    Raises:
+        RestartError: what earlier runs kept cannot be gone on from; it has been removed.
+    """
+    seen, tracker, desk = Scan(), Tracker(), _Desk(job)
+    for observation, frame in observe(job):
         sight, faces = observation.sight, observation.faces
         seen.tally = observation.tally
         seen.analysed += 1
         seen.faces += len(faces)
         seen.unusable += int((~observation.quality.usable).sum())
-        seconds = footage.facts.seconds(sight.ticks)
+        seconds = job.footage.facts.seconds(sight.ticks)
         step = tracker.update(sight.ticks, seconds, faces, observation.quality, cut=sight.cut)
         if frame is not None:
             desk.cut_out(frame, observation, step, tracker)
@@ -64,60 +81,57 @@ def scan(
         progress(seconds, observation.tally.frames)
     desk.close(tracker.finish(), seen)
     desk.close_replayed(seen)
-    seen.tally = kept.finished or seen.tally
-    seen.probes.sort(key=lambda probe: probe.track)
+    seen.tally = job.kept.finished or seen.tally
+    seen.probes.sort(key=lambda probe: (probe.track, probe.start_s))
     return seen
 
 
-def observe(
-    footage: Footage, detector: Detector, sampling: Sampling, part: Range, kept: Detections
-) -> Iterator[tuple[Observation, Frame | None]]:
+def observe(job: Job) -> Iterator[tuple[Observation, Frame | None]]:
     """Every analysed frame with its faces: first those kept from earlier runs, without pixels, then the rest."""
     last = None
-    for observation in kept.kept():
+    for observation in job.kept.kept():
         last = observation
         yield observation, None
-    if kept.finished is not None:
+    if job.kept.finished is not None:
         return
     tally = replace(last.tally) if last else Tally()
-    if last is not None and tally.times_made_up:  # such times depend on where reading began: begin again
-        kept.clear()
+    if last is not None and tally.times_made_up:  # such times depend on where reading began
+        job.kept.clear()
         msg = "kept detections of footage without time stamps"
         raise RestartError(msg)
-    since = part.since if last is None else last.sight.ticks + 1
+    since = job.part.since if last is None else last.sight.ticks + 1
     pending: deque[tuple[Sight, Tally]] = deque()
-    sampler = Sampler(sampling, last.sight if last else None)
-    frames = _wanted(footage, sampler, tally, Range(since, part.until), sampling, pending)
-    for frame, faces in detector.stream(frames):
+    for frame, faces in job.detector.stream(_wanted(job, since, last, tally, pending)):
         sight, then = pending.popleft()
         ready = frame.planar()
         observation = Observation(sight, faces, measure(ready, faces), then)
-        kept.add(observation)
+        job.kept.add(observation)
         yield observation, ready
-    kept.finish(tally)
+    job.kept.finish(tally)
+
+
+def _wanted(
+    job: Job, since: int | None, last: Observation | None, tally: Tally, pending: deque[tuple[Sight, Tally]]
+) -> Iterator[Frame]:
+    """The frames to analyse; what was decided and counted at each waits in `pending`."""
+    facts = job.footage.facts
+    sampler = Sampler(job.sampling, last.sight if last else None)
+    for frame in job.footage.frames(tally, since=since, until=job.part.until, skip=job.sampling.skip(facts)):
+        sight = sampler.look(frame, facts.seconds(frame.ticks))
+        if sight.analyse:
+            pending.append((sight, replace(tally)))
+            yield frame
 
 
 class RestartError(Exception):
     """What earlier runs kept cannot be gone on from: scan again from the start."""
 
 
-def _wanted(
-    footage: Footage, sampler: Sampler, tally: Tally, part: Range, sampling: Sampling, pending: deque[tuple[Sight, Tally]]
-) -> Iterator[Frame]:
-    """The frames to analyse; what was decided and counted at each waits in `pending`."""
-    for frame in footage.frames(tally, since=part.since, until=part.until, skip=sampling.skip(footage.facts)):
-        sight = sampler.look(frame, footage.facts.seconds(frame.ticks))
-        if sight.analyse:
-            pending.append((sight, replace(tally)))
-            yield frame
-
-
 class _Desk:
     """Aligned faces on their way to a template: those of live tracks, at most a few for each."""
 
-    def __init__(self, footage: Footage, recogniser: Recogniser) -> None:
-        self._footage = footage
-        self._recogniser = recogniser
+    def __init__(self, job: Job) -> None:
+        self._job = job
         self._patches: dict[int, dict[int, UInt8]] = {}
         self._replayed: list[Track] = []
 
@@ -138,7 +152,7 @@ class _Desk:
             if not track.shots:
                 seen.without_template += 1
             elif all(shot.ticks in patches for shot in track.shots):
-                seen.probes.append(self._probe(track, [patches[shot.ticks] for shot in track.shots]))
+                seen.probes += self._probes(track, [patches[shot.ticks] for shot in track.shots])
             else:
                 self._replayed.append(track)
 
@@ -150,26 +164,51 @@ class _Desk:
                 wanted.setdefault(shot.ticks, []).append((track, shot))
         cut: dict[tuple[int, int], UInt8] = {}
         left = {track.number: track for track in self._replayed}
-        for frame in self._footage.at(wanted):
+        for frame in self._job.footage.at(wanted):
             ready = frame.planar()
             for track, shot in wanted[frame.ticks]:
                 cut[track.number, shot.ticks] = ready.patch(alignment(shot.points[None])[0], SIDE)
                 if all((track.number, each.ticks) in cut for each in track.shots):
-                    seen.probes.append(self._probe(track, [cut.pop((track.number, each.ticks)) for each in track.shots]))
+                    patches = [cut.pop((track.number, each.ticks)) for each in track.shots]
+                    seen.probes += self._probes(track, patches)
                     del left[track.number]
         seen.without_template += len(left)
         self._replayed = []
 
-    def _probe(self, track: Track, patches: list[UInt8]) -> Probe:
-        best = max(track.shots, key=lambda shot: shot.quality)
-        seconds = self._footage.facts.seconds
-        box = tuple(round(float(side), 1) for side in best.box)
-        return Probe(
-            footage=str(self._footage.path),
-            track=track.number,
-            start_s=seconds(int(track.ticks[0])),
-            end_s=seconds(int(track.ticks[-1])),
-            shots=len(patches),
-            best_shot=ShotRecord(best.seconds, (box[0], box[1], box[2], box[3]), round(best.quality, 4)),
-            template=self._recogniser.template(patches, [shot.quality for shot in track.shots]),
-        )
+    def _probes(self, track: Track, patches: list[UInt8]) -> list[Probe]:
+        """One probe for each person that the track's shots show: one, unless it passed to somebody else on the way."""
+        recogniser = self._job.recogniser
+        each = recogniser.embed(patches)
+        persons = people(each, self._job.alike)
+        probes = []
+        for person in sorted(set(persons)):
+            mine = [index for index, other in enumerate(persons) if other == person]
+            weights = [track.shots[index].quality for index in mine]
+            alone = len(mine) == 1
+            template = recogniser.template([patches[mine[0]]], weights) if alone else fuse(each[mine], weights)
+            probes.append(self._probe(track, persons, mine, each[mine], template))
+        return probes
+
+    def _probe(
+        self, track: Track, persons: Sequence[int], mine: Sequence[int], each: Float32, template: Float32
+    ) -> Probe:
+        start, end = _span(track, persons, mine)
+        seconds = self._job.footage.facts.seconds
+        shots = tuple(_record(track.shots[index]) for index in mine)
+        return Probe(str(self._job.footage.path), track.number, seconds(start), seconds(end), shots, each, template)
+
+
+def _record(shot: Shot) -> ShotRecord:
+    left, top, width, height = (round(float(side), 1) for side in shot.box)
+    return ShotRecord(shot.seconds, (left, top, width, height), round(shot.quality, 4))
+
+
+def _span(track: Track, persons: Sequence[int], mine: Sequence[int]) -> tuple[int, int]:
+    """From when to when a track is one person's: half-way to the nearest shot of somebody else, or the track's end."""
+    times = [shot.ticks for shot in track.shots]
+    first, last = mine[0], mine[-1]
+    before = [index for index in range(first) if persons[index] != persons[first]]
+    after = [index for index in range(last + 1, len(times)) if persons[index] != persons[first]]
+    start = (times[before[-1]] + times[first]) // 2 if before else int(track.ticks[0])
+    end = (times[last] + times[after[0]]) // 2 if after else int(track.ticks[-1])
+    return start, end

@@ -1,4 +1,4 @@
-"""Search: every subject against every track, exactly. The same inputs give the same candidates, in any batch, years later."""
+"""Search: every subject against every track, exactly. The same inputs give the same candidates, years later."""
 
 from __future__ import annotations
 
@@ -26,33 +26,38 @@ class Probe:
     track: int
     start_s: float
     end_s: float
-    shots: int
-    best_shot: Shot
+    shots: tuple[Shot, ...]
+    shot_templates: Float32
+    """(shots, d) unit"""
     template: Float32
-    """(d,) unit"""
+    """(d,) all of them fused, of length 1 at most"""
 
 
 def score(one: Float32, other: Float32) -> float:
-    """Cosine similarity rounded to 1e-6: sums in float64 without rounding on the way, so that their order cannot matter."""
-    left, right = one.astype(np.float64), other.astype(np.float64)
-    lengths = math.sqrt(math.fsum(left * left) * math.fsum(right * right))
-    return round(math.fsum(left * right) / lengths, 6) if lengths > 0 else 0.0
+    """The scalar product of two templates, rounded to 1e-6: the mean cosine between what they were fused from.
+
+    The sum is exact before it is rounded, so that neither order nor processor can change it.
+    """
+    return round(math.fsum(one.astype(np.float64) * other.astype(np.float64)), 6)
 
 
-def candidates(gallery: Gallery, probes: Iterable[Probe], threshold: float, calibration: Calibration) -> tuple[Candidate, ...]:
-    """One candidate for each subject and track whose score reaches the threshold, best first; nothing fills up the list.
+def candidates(
+    gallery: Gallery, probes: Iterable[Probe], threshold: float, calibration: Calibration
+) -> tuple[Candidate, ...]:
+    """One candidate for each subject and track that reach the threshold, best first; nothing fills up the list.
 
     A matrix product proposes in float32, `score` decides.
     """
-    found = []
+    found: dict[tuple[str, str, int], Candidate] = {}
     for block in _blocks(list(probes), BLOCK):
         proposed = gallery.templates @ np.stack([probe.template for probe in block]).T
         for row, column in np.argwhere(proposed >= threshold - MARGIN):
             subject, probe = gallery.subjects[row], block[column]
             exact = score(subject.template, probe.template)
-            if exact >= threshold:
-                found.append(_candidate(subject, probe, exact, calibration))
-    return tuple(sorted(found, key=lambda c: (-c.score, c.subject, c.footage, c.track)))
+            place = (subject.name, probe.footage, probe.track)
+            if exact >= threshold and (place not in found or exact > found[place].score):
+                found[place] = _candidate(subject, probe, exact, calibration)
+    return tuple(sorted(found.values(), key=lambda c: (-c.score, c.subject, c.footage, c.track)))
 
 
 def _blocks(probes: list[Probe], size: int) -> Iterable[list[Probe]]:
@@ -60,7 +65,8 @@ def _blocks(probes: list[Probe], size: int) -> Iterable[list[Probe]]:
 
 
 def _candidate(subject: Subject, probe: Probe, exact: float, calibration: Calibration) -> Candidate:
-    each = [score(template, probe.template) for template in subject.templates]
+    references = [score(template, probe.template) for template in subject.templates]
+    shots = [score(subject.template, template) for template in probe.shot_templates]
     return Candidate(
         subject=subject.name,
         footage=probe.footage,
@@ -69,9 +75,9 @@ def _candidate(subject: Subject, probe: Probe, exact: float, calibration: Calibr
         end_s=probe.end_s,
         score=exact,
         fmr=calibration.fmr_at(exact),
-        shots=probe.shots,
-        best_shot=probe.best_shot,
-        reference=str(subject.references[int(np.argmax(each))].file),
+        shots=len(probe.shots),
+        best_shot=probe.shots[int(np.argmax(shots))],
+        reference=str(subject.references[int(np.argmax(references))].file),
     )
 
 
@@ -85,14 +91,18 @@ def appearances(found: Iterable[Candidate]) -> tuple[Appearance, ...]:
             end, best = max(last.end_s, candidate.end_s), max(last.score, candidate.score)
             merged[-1] = Appearance(last.subject, last.footage, last.start_s, end, best)
         else:
-            merged.append(Appearance(candidate.subject, candidate.footage, candidate.start_s, candidate.end_s, candidate.score))
+            merged.append(
+                Appearance(candidate.subject, candidate.footage, candidate.start_s, candidate.end_s, candidate.score)
+            )
     return tuple(merged)
 
 
 def lookalikes(gallery: Gallery, threshold: float, calibration: Calibration) -> tuple[Lookalikes, ...]:
-    """Pairs of subjects that score at or above the threshold against each other: a candidate for one may be the other."""
+    """Pairs of subjects that reach the threshold against each other: a candidate for one may be the other."""
     proposed = np.argwhere(np.triu(gallery.templates @ gallery.templates.T, 1) >= threshold - MARGIN)
     pairs = [(gallery.subjects[int(i)], gallery.subjects[int(j)]) for i, j in proposed]
     scored = [(one, other, score(one.template, other.template)) for one, other in pairs]
-    found = [Lookalikes(a.name, b.name, value, calibration.fmr_at(value)) for a, b, value in scored if value >= threshold]
+    found = [
+        Lookalikes(a.name, b.name, value, calibration.fmr_at(value)) for a, b, value in scored if value >= threshold
+    ]
     return tuple(sorted(found, key=lambda pair: -pair.score))

@@ -44,7 +44,7 @@ class Faces:
     boxes: Float32
     """(n, 4) left, top, width, height."""
     points: Float32
-    """(n, 5, 2) x, y of the eye on the left of the picture, the eye on the right, nose tip, mouth corner left, right."""
+    """(n, 5, 2) x, y of the eye on the picture's left, the eye on its right, nose tip, mouth corner left, right."""
     scores: Float32
     """(n,) the detector's score, 0 to 1. It says "face", never "whose"."""
 

@@ -1,0 +1,293 @@
+"""The report: one HTML file for people, which opens anywhere, asks nothing of the network and runs nothing.
+
+It shows candidates and the photographs they were compared with, and no other face.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from houselights import __version__
+from houselights.batch import Outcome
+from houselights.pictures import Picture, Pictures
+from houselights.result import Appearance, Candidate, FootageUse, Result
+
+JOINERS = "\u200c\u200d"  # they shape letters in Persian, Hindi and others
+KEPT = {"\n", *JOINERS}
+UNSEEN = {"Cc", "Cf", "Cs"}
+STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+ROWS = 12  # with more files than this, a subject's time scale leaves out those without a candidate
+MARKS = 5  # at most so many on a time scale: their words stay apart on a phone
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A candidate as it is shown."""
+
+    number: int
+    candidate: Candidate
+    rate: str
+    chance: str
+    also: tuple[str, ...]
+    """Other subjects that the same track is a candidate for."""
+    shot: Picture | None
+    """None for those beyond the number of candidates with pictures."""
+    reference: Picture | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """An appearance on the time scale; places in percent of its width."""
+
+    left: float
+    width: float
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A file of footage on the time scale."""
+
+    path: str
+    length: str
+    width: float
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A mark on the time scale."""
+
+    left: float
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """All about one subject that has candidates."""
+
+    name: str
+    anchor: str
+    cards: tuple[Card, ...]
+    rows: tuple[Row, ...]
+    appearances: tuple[Appearance, ...]
+    lookalikes: tuple[str, ...]
+
+
+def render(outcome: Outcome, pictures: Pictures) -> str:
+    """The whole report as one HTML document, the same for the same outcome and pictures.
+
+    Names and paths are shown with their control and direction characters spelt out, and can never act as markup.
+    """
+    result = outcome.result
+    named = [subject.name for subject in outcome.gallery.subjects]
+    found = {candidate.subject for candidate in result.candidates}
+    shown = sum(candidate in pictures.shots for candidate in result.candidates)
+    lowest = result.threshold.lowest_fmr
+    return _template().render(
+        result=result,
+        summary=summary(result),
+        cautions=list(_cautions(result)),
+        parts=[_part(name, number, result, pictures, lowest) for number, name in enumerate(named, 1) if name in found],
+        without=[name for name in named if name not in found],
+        scale=_scale(result),
+        stills={use.path for use in result.footage if _still(use)},
+        lookalikes=[(pair, rate_words(pair.fmr, lowest)) for pair in result.gallery.lookalikes],
+        threshold_rate=rate_words(result.threshold.fmr, 0.0),
+        shown=shown,
+        unshown=len(result.candidates) - shown,
+        tracks=_searched(result),
+        comparisons=_searched(result) * result.gallery.subjects,
+        version=__version__,
+    )
+
+
+def summary(result: Result) -> str:
+    """The outcome in plain words, with what a reader must not take it for."""
+    subjects, files = _count(result.gallery.subjects, "subject"), _count(len(result.footage), "file")
+    found = len({candidate.subject for candidate in result.candidates})
+    among = len({candidate.footage for candidate in result.candidates})
+    if found == 0:
+        return f"No candidate was found for {subjects} in {files}. That is no proof of absence."
+    return (
+        f"{found} of {subjects} {'has' if found == 1 else 'have'} candidates in {among} of {files}. "
+        "A candidate is a lead only: a person must compare the pictures before anything is done."
+    )
+
+
+def rate_words(fmr: float, lowest: float) -> str:
+    """A rate as one in so many, rounded down to two digits; a rate at the lowest that was measured is only a bound."""
+    return f"{'at most' if fmr <= lowest else 'about'} 1 in {_one_in(fmr):,}"
+
+
+def chance_words(fmr: float, comparisons: int, lowest: float) -> str:
+    """What a rate means for all comparisons of a search together."""
+    expected, bound = fmr * comparisons, "at most" if fmr <= lowest else "about"
+    if expected > 0.5:
+        return f"strangers alone would give {bound} {_count(max(1, math.ceil(expected)), 'such score')} in it"
+    return f"strangers alone would reach such a score in {bound} 1 of {_one_in(expected):,} searches like it"
+
+
+def clock(seconds: float) -> str:
+    """A time in a file as h:mm:ss.mmm."""
+    thousandths = round(seconds * 1000)
+    whole, rest = divmod(abs(thousandths), 1000)
+    sign = "-" if thousandths < 0 else ""
+    return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}.{rest:03}"
+
+
+def visible(value: object) -> object:
+    """Text in which every control, direction and half character is spelt out; anything else as it is."""
+    if type(value) is not str:  # what the template engine has made safe is a subclass of str
+        return value
+    return "".join(f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in UNSEEN and c not in KEPT else c for c in value)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("houselights", "pages"),
+        autoescape=True,
+        finalize=visible,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"clock": clock, "data": _data, "day": _day, "count": _count, "length_words": _length_words}
+    return environment.get_template("report.html")
+
+
+def _data(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def _day(moment: str) -> str:
+    try:
+        return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M:%S %Z")
+    except ValueError:
+        return moment
+
+
+def _count(number: int, noun: str) -> str:
+    """`1 file`, `1,234 files`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _one_in(rate: float) -> int:
+    """1 / rate, rounded down to two digits; in decimals, so that 5e-07 is 1 in 2,000,000 and not 1 in 1,900,000."""
+    times = Decimal(1) / Decimal(repr(max(rate, 1e-15)))
+    step = Decimal(10) ** max(times.adjusted() - 1, 0)
+    return max(1, int(times // step * step))
+
+
+def _searched(result: Result) -> int:
+    """Tracks that were compared with the gallery."""
+    return sum(use.tracks - use.tracks_without_template for use in result.footage)
+
+
+def _cautions(result: Result) -> Iterator[str]:
+    """What a reader must know beside the summary: what was not searched."""
+    failed = sum(use.error is not None for use in result.footage)
+    damaged = sum(use.frames_damaged > 0 for use in result.footage)
+    blind = sum(use.tracks_without_template for use in result.footage)
+    tracks = sum(use.tracks for use in result.footage)
+    if failed:
+        yield f"{failed} of {_count(len(result.footage), 'file')} could not be searched."
+    if damaged:
+        yield f"{_count(damaged, 'file')} had damaged frames."
+    if blind:
+        yield f"{blind:,} of {_count(tracks, 'track')} had no usable shot of the face and could not be compared."
+    if result.gallery.refused:
+        yield f"{_count(len(result.gallery.refused), 'photograph')} of the gallery could not be used."
+    if result.passed_over:
+        yield f"{_count(len(result.passed_over), 'other file')} in the searched folders: passed over."
+
+
+def _part(name: str, number: int, result: Result, pictures: Pictures, lowest: float) -> Part:
+    seen = tuple(each for each in result.appearances if each.subject == name)
+    pairs = [{pair.subject, pair.other} for pair in result.gallery.lookalikes]
+    return Part(
+        name=name,
+        anchor=f"subject-{number}",
+        cards=tuple(_cards(name, result, pictures, lowest)),
+        rows=tuple(_rows(result, seen)),
+        appearances=seen,
+        lookalikes=tuple(sorted(other for pair in pairs if name in pair for other in pair - {name})),
+    )
+
+
+def _cards(name: str, result: Result, pictures: Pictures, lowest: float) -> Iterator[Card]:
+    comparisons = _searched(result) * result.gallery.subjects
+    sharing: dict[tuple[str, int], list[str]] = {}
+    for each in result.candidates:
+        sharing.setdefault((each.footage, each.track), []).append(each.subject)
+    those = [candidate for candidate in result.candidates if candidate.subject == name]
+    for number, candidate in enumerate(those, 1):
+        yield Card(
+            number=number,
+            candidate=candidate,
+            rate=rate_words(candidate.fmr, lowest),
+            chance=chance_words(candidate.fmr, comparisons, lowest),
+            also=tuple(other for other in sharing[candidate.footage, candidate.track] if other != name),
+            shot=pictures.shots.get(candidate),
+            reference=pictures.references.get(candidate.reference),
+        )
+
+
+def _still(use: FootageUse) -> bool:
+    return use.frames == 1 and use.duration_s == 0
+
+
+def _length_words(use: FootageUse) -> str:
+    if use.error is not None and use.frames == 0:
+        return "not searched"
+    if _still(use):
+        return "still picture"
+    return clock(use.duration_s) if use.duration_s else "length not stated"
+
+
+def _length(use: FootageUse, seen: Iterable[Appearance]) -> float:
+    """A file's length in seconds; where the file states none, or too little, until the last appearance."""
+    return max([use.duration_s, *(each.end_s for each in seen if each.footage == use.path)])
+
+
+def _longest(result: Result) -> float:
+    return max((_length(use, result.appearances) for use in result.footage), default=0.0) or 1.0
+
+
+def _rows(result: Result, seen: tuple[Appearance, ...]) -> Iterator[Row]:
+    """One row a file, all files to one scale. With many files only those in which the subject may be seen."""
+    longest = _longest(result)
+    among = {each.footage for each in seen}
+    for use in result.footage:
+        if use.path in among or len(result.footage) <= ROWS:
+            length = _length(use, result.appearances)
+            bars = tuple(_bar(each, longest) for each in seen if each.footage == use.path)
+            yield Row(use.path, _length_words(use), _percent(length, longest), bars)
+
+
+def _bar(each: Appearance, longest: float) -> Bar:
+    left, width = _percent(each.start_s, longest), _percent(each.end_s - each.start_s, longest)
+    return Bar(left, width, each.start_s, each.end_s)
+
+
+def _scale(result: Result) -> tuple[Mark, ...]:
+    """Marks under all rows at round times, at most five."""
+    longest = _longest(result)
+    step = next((step for step in STEPS_S if longest / step < MARKS), math.ceil(longest / MARKS))
+    times = range(0, math.ceil(longest), step)
+    return tuple(Mark(_percent(seconds, longest), clock(seconds).split(".")[0]) for seconds in times)
+
+
+def _percent(part: float, whole: float) -> float:
+    return round(100 * part / whole, 4)

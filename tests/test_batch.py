@@ -1,0 +1,147 @@
+"""One search over many files: what it finds, what it says of the rest, and that nothing stops it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from houselights import batch, config, demo, policy
+from houselights.errors import CalibrationError, FootageError, ModelError, PolicyError
+from houselights.event import Event
+from houselights.footage import Facts
+from houselights.result import FootageUse
+from houselights.sampling import Sampling
+
+USE = policy.authority("evaluation", "a test", "the tester")
+
+
+class Nobody:
+    """A watcher that remembers what it was told."""
+
+    def __init__(self) -> None:
+        """Nothing was told yet."""
+        self.told: list[str] = []
+
+    def gallery(self, done: int, total: int) -> None:
+        """Photographs looked at."""
+        self.told.append(f"gallery {done}/{total}")
+
+    def files(self, files: list[Path]) -> None:
+        """All the footage there will be."""
+        self.told.append(f"files {len(files)}")
+
+    def begin(self, file: int, facts: Facts, *, kept: bool) -> None:
+        """A file is open."""
+        self.told.append(f"begin {file} {facts.path.name} {kept}")
+
+    def progress(self, file: int, seconds: float, frames: int) -> None:
+        """Seconds of footage done."""
+
+    def end(self, file: int, use: FootageUse) -> None:
+        """A file is done."""
+        self.told.append(f"end {file} {use.error}")
+
+
+def request(film: Path, *footage: Path) -> batch.Request:
+    """A search of the film, or other footage, for the film's gallery."""
+    return batch.Request(footage or (film / "event.mp4",), USE, gallery=film / "gallery", sampling=Sampling("all"))
+
+
+@pytest.fixture(scope="module")
+def outcome(film: Path) -> batch.Outcome:
+    """The search of the film."""
+    return batch.run(request(film), Nobody())
+
+
+def test_everybody_enrolled_is_found_and_nobody_else(outcome: batch.Outcome, truth: Event) -> None:
+    """On a film with known truth each enrolled person appears when they walk, and there is no other candidate."""
+    assert all(row.right for row in demo.compare(truth, outcome.result.appearances))
+    assert {c.subject for c in outcome.result.candidates} == {person.id for person in truth.people if person.enrolled}
+
+
+def test_a_second_run_says_the_same(outcome: batch.Outcome, film: Path) -> None:
+    """From kept detections, several files at a time or anew, candidates are equal to the last digit."""
+    again = batch.run(request(film), Nobody())
+    anew = batch.run(replace(request(film), resume=False, jobs=2), Nobody())
+    assert again.result.candidates == anew.result.candidates == outcome.result.candidates
+
+
+def test_bad_files_are_reported_and_stop_nobody(film: Path, tmp_path: Path, outcome: batch.Outcome) -> None:
+    """A torn video, a text and an empty file each have their error; the good film among them is searched."""
+    whole = (film / "event.mp4").read_bytes()
+    (tmp_path / "a-text.mp4").write_text("not a film")
+    (tmp_path / "b-empty.mkv").touch()
+    (tmp_path / "c-film.mp4").write_bytes(whole)
+    (tmp_path / "d-torn.mp4").write_bytes(whole[:2000])
+    (tmp_path / "notes.txt").write_text("hello")
+    watcher = Nobody()
+    result = batch.run(request(film, tmp_path), watcher).result
+    errors = {Path(use.path).name: use.error for use in result.footage}
+    assert errors.pop("c-film.mp4") is None
+    assert all("cannot be opened" in str(error) for error in errors.values())
+    assert [Path(entry.file).name for entry in result.passed_over] == ["notes.txt"]
+    assert [c.score for c in result.candidates] == [c.score for c in outcome.result.candidates]
+    assert "files 4" in watcher.told
+
+
+def test_appearances_never_join_across_files(film: Path, tmp_path: Path) -> None:
+    """The same film under two names gives the same appearances twice."""
+    for name in ("one.mp4", "two.mp4"):
+        (tmp_path / name).write_bytes((film / "event.mp4").read_bytes())
+    found = batch.run(request(film, tmp_path), Nobody()).result.appearances
+    one, two = ([replace(a, footage="") for a in found if a.footage.endswith(name)] for name in ("one.mp4", "two.mp4"))
+    assert one == two != []
+
+
+def test_a_photograph_is_footage_too(film: Path, cast_folder: Path, truth: Event, tmp_path: Path) -> None:
+    """A still is searched like a film of one frame."""
+    person = next(person.id for person in truth.people if person.enrolled)
+    picture = Image.open(cast_folder / person / "assets" / "character_sheet.jpg").crop((0, 0, 600, 600))
+    picture.save(tmp_path / "still.png")
+    result = batch.run(request(film, tmp_path / "still.png"), Nobody()).result
+    assert result.footage[0].frames == 1
+    assert {c.subject for c in result.candidates} <= {person}
+
+
+def test_refusals_come_before_any_footage_is_opened(film: Path, tmp_path: Path) -> None:
+    """No subject, no footage, a rate that was never measured, terms not accepted: each is said at once."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PolicyError, match="at least one named subject"):
+        batch.run(replace(request(film), gallery=tmp_path / "empty"), Nobody())
+    with pytest.raises(FootageError, match="no footage in"):
+        batch.run(request(film, tmp_path / "empty"), Nobody())
+    with pytest.raises(CalibrationError, match="1e-09 is outside"):
+        batch.run(replace(request(film), threshold_fmr=1e-9), Nobody())
+    with pytest.raises(ModelError, match="must be accepted first"):
+        batch.run(replace(request(film), recogniser="w600k_mbf"), Nobody())
+
+
+def test_a_range_outside_the_footage_is_said(film: Path) -> None:
+    """--from beyond the end is that file's error."""
+    result = batch.run(replace(request(film), since_s=500.0), Nobody()).result
+    assert "no frame between --from and --to" in str(result.footage[0].error)
+
+
+def test_the_document_is_complete(outcome: batch.Outcome) -> None:
+    """The JSON names schema, authority, models with digests, threshold with calibration, and every count."""
+    document = json.loads(outcome.result.to_json())
+    assert document["schema"] == "houselights/search/1"
+    assert (document["purpose"], document["basis"], document["authorised_by"]) == ("evaluation", "a test", "the tester")
+    assert [model["role"] for model in document["models"]] == ["detector", "recogniser"]
+    assert all(len(model["sha256"]) == 64 for model in document["models"])
+    assert document["threshold"]["fmr"] == 1e-5
+    assert "comparisons of different people" in document["threshold"]["calibration"]
+    use = document["footage"][0]
+    assert use["frames"] == use["frames_analysed"] > 0
+    candidate = document["candidates"][0]
+    assert candidate["fmr"] <= 1e-5
+    assert candidate["reference"].endswith(".jpg")
+    assert len(candidate["best_shot"]["box"]) == 4
+
+
+def test_detections_lie_in_the_cache_under_hash_and_settings(outcome: batch.Outcome) -> None:
+    """Kept work is found again by the footage's SHA-256, whatever the file is called."""
+    sha256 = outcome.result.footage[0].sha256
+    assert list((config.cache_dir() / "detections").glob(f"{sha256[:32]}-*"))

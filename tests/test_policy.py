@@ -1,0 +1,51 @@
+"""What may be done, asked before anything is decoded."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from houselights import policy
+from houselights.errors import PolicyError
+from houselights.types import Authority, Purpose
+
+
+def test_a_purpose_off_the_list_is_refused_and_the_list_is_named() -> None:
+    """R13: no purpose from the closed list, no search; free text alone is refused."""
+    with pytest.raises(PolicyError, match="'curiosity' is not on the closed list: consented, subject-access"):
+        policy.authority("curiosity", "because", "me")
+
+
+@pytest.mark.parametrize("purpose", [p for p in Purpose if p is not Purpose.CONSENTED])
+def test_every_purpose_but_consent_needs_basis_and_authoriser(purpose: Purpose) -> None:
+    """R13: purpose, basis and authoriser are required together."""
+    with pytest.raises(PolicyError, match="needs --basis and --authorised-by"):
+        policy.authority(purpose, None, None)
+    with pytest.raises(PolicyError, match="needs --authorised-by$"):
+        policy.authority(purpose, "warrant 12", "  ").message  # noqa: B018 - the call raises
+    assert policy.authority(purpose, "warrant 12", "Inspector A") == Authority(purpose, "warrant 12", "Inspector A")
+
+
+def test_consent_is_its_own_basis_and_the_operator_authorises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For `consented` nothing but the purpose need be typed."""
+    monkeypatch.setenv("LOGNAME", "operator")
+    assert policy.authority("consented", None, None) == Authority(Purpose.CONSENTED, policy.CONSENT, "operator")
+
+
+def test_a_search_without_subjects_is_refused() -> None:
+    """R21: footage is never searched for whoever is in it."""
+    use = policy.authority("evaluation", "test", "tester")
+    with pytest.raises(PolicyError, match="never searched for whoever is in it"):
+        policy.check_search(use, 0)
+    policy.check_search(use, 1)
+
+
+@given(st.text(), st.text())
+def test_no_blank_ever_passes_as_basis_or_authoriser(basis: str, name: str) -> None:
+    """Whatever is typed, an authority that comes back has words in both places."""
+    try:
+        use = policy.authority("crime-suspect", basis, name)
+    except PolicyError:
+        assert not basis.strip() or not name.strip()
+    else:
+        assert use.basis.strip()
+        assert use.authorised_by.strip()

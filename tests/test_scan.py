@@ -1,0 +1,124 @@
+"""One footage from its first frame to its last: what is kept, what is gone on with, and what a track's shots say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from houselights import models
+from houselights.detections import Detections
+from houselights.faces import Detector, canvas
+from houselights.footage import Footage
+from houselights.sampling import AUTO, Sampling
+from houselights.scan import Job, Range, Scan, _span, scan
+from houselights.templates import Recogniser
+from houselights.tracks import Shot, Track
+
+ALIKE = 0.3
+
+
+@pytest.fixture(scope="module")
+def recogniser(recogniser_path: Path) -> Recogniser:
+    """The default recogniser."""
+    return Recogniser(models.default("recogniser"), recogniser_path)
+
+
+def run(job: Job) -> Scan:
+    """A scan that nobody watches."""
+    return scan(job, lambda _seconds, _frames: None)
+
+
+def templates(seen: Scan) -> bytes:
+    """All templates, in order."""
+    return np.stack([probe.template for probe in seen.probes]).tobytes()
+
+
+@pytest.fixture
+def job(film: Path, detector_path: Path, recogniser: Recogniser, tmp_path: Path) -> Job:
+    """A scan of the film with an empty cache."""
+    footage = Footage(film / "event.mp4")
+    detector = Detector(detector_path, (canvas(footage.facts.width, footage.facts.height),))
+    return Job(footage, detector, recogniser, Sampling("all"), Range(), Detections(tmp_path / "kept"), ALIKE)
+
+
+def test_a_scan_that_was_killed_goes_on_to_the_same_result(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T9: stopped after any chunk, the rest gives byte for byte the templates, times and counts of a whole run."""
+    monkeypatch.setattr("houselights.detections.CHUNK_FRAMES", 20)
+    whole = run(job)
+    chunks = sorted((tmp_path / "kept").glob("*.npz"))
+    assert len(chunks) > 3
+    for stop in range(len(chunks)):
+        folder = tmp_path / f"stopped-{stop}"
+        folder.mkdir()
+        for chunk in chunks[:stop]:
+            (folder / chunk.name).write_bytes(chunk.read_bytes())
+        again = run(
+            Job(job.footage, job.detector, job.recogniser, job.sampling, job.part, Detections(folder), job.alike)
+        )
+        assert templates(again) == templates(whole)
+        assert [(p.track, p.start_s, p.end_s, p.best_shot) for p in again.probes] == [
+            (p.track, p.start_s, p.end_s, p.best_shot) for p in whole.probes
+        ]
+        assert (again.tally, again.analysed, again.faces, again.tracks) == (
+            whole.tally,
+            whole.analysed,
+            whole.faces,
+            whole.tracks,
+        )
+
+
+def test_a_finished_scan_is_replayed_without_detecting(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second search of the same footage embeds anew and detects nothing."""
+    first = run(job)
+    again = Detections(job.kept.folder)
+    monkeypatch.setattr(Detector, "stream", None)
+    second = run(Job(job.footage, job.detector, job.recogniser, job.sampling, job.part, again, job.alike))
+    assert templates(second) == templates(first)
+    assert second.tally == first.tally
+
+
+def test_the_cache_holds_no_template_and_no_pixel(job: Job) -> None:
+    """What rests after a scan is boxes, points, scores, qualities, times and thumbnails: nothing of the templates' bytes."""
+    seen = run(job)
+    kept = b"".join(file.read_bytes() for file in sorted(job.kept.folder.iterdir()))
+    assert seen.probes
+    for probe in seen.probes:
+        for start in range(0, len(probe.template), 8):
+            assert probe.template[start : start + 8].tobytes() not in kept
+    names = {name for file in job.kept.folder.glob("*.npz") for name in np.load(file).files}
+    assert names == {
+        "counts", "boxes", "points", "scores", "parts", "tallies", "first_damage_s", "ticks", "cut", "analyse",
+        "analysed_s", "since_analysed", "thumbnail", "analysed_thumbnail",
+    }  # fmt: skip
+
+
+def test_a_range_is_analysed_alone(job: Job, tmp_path: Path) -> None:
+    """Nothing before --from or from --to on is seen."""
+    facts = job.footage.facts
+    part = Range(facts.ticks(1.0), facts.ticks(2.0))
+    kept = Detections(tmp_path / "part")
+    seen = run(Job(job.footage, job.detector, job.recogniser, job.sampling, part, kept, job.alike))
+    assert seen.analysed == 25
+    assert all(1.0 <= probe.start_s <= probe.end_s < 2.0 for probe in seen.probes)
+
+
+def test_auto_looks_at_fewer_frames_and_counts_all(job: Job, tmp_path: Path) -> None:
+    """`auto` analyses a part of the frames; those decoded and those left out together are all there are."""
+    auto = Job(job.footage, job.detector, job.recogniser, AUTO, job.part, Detections(tmp_path / "auto"), job.alike)
+    seen = run(auto)
+    assert 0 < seen.analysed < job.footage.facts.declared_frames / 2
+    assert seen.tally.frames + seen.tally.left_out == job.footage.facts.declared_frames
+
+
+def test_a_track_that_passed_to_somebody_else_is_divided_half_way() -> None:
+    """The span of one person's shots ends half-way to the next person's; at the track's ends it reaches them."""
+    shots = tuple(
+        Shot(ticks, float(ticks), np.zeros(4, np.float32), np.zeros((5, 2), np.float32), 0.5) for ticks in (10, 20, 40)
+    )
+    track = Track(1, np.array([0, 10, 20, 40, 50]), np.zeros((5, 4), np.float32), shots)
+    assert _span(track, [0, 0, 1], [0, 1]) == (0, 30)
+    assert _span(track, [0, 0, 1], [2]) == (30, 50)
+    assert _span(track, [0, 1, 0], [0, 2]) == (0, 50)
+    assert _span(track, [0, 1, 0], [1]) == (15, 30)
