@@ -74,7 +74,7 @@ def run(data: Path, model: Model, args: argparse.Namespace) -> None:
 
 
 def embed(files: list[Path], recogniser: Recogniser) -> tuple[dict[Path, Float32], list[Path]]:
-    """Each photograph's template, made as that of a single reference, as it is and in the mirror; and files without one."""
+    """Each photograph's template, made as that of a lone reference, in the mirror too; and the files without a face."""
     known: dict[Path, Float32] = {}
     lost: list[Path] = []
     finder = Finder()

@@ -58,8 +58,8 @@ def test_a_scan_that_was_killed_goes_on_to_the_same_result(
             Job(job.footage, job.detector, job.recogniser, job.sampling, job.part, Detections(folder), job.alike)
         )
         assert templates(again) == templates(whole)
-        assert [(p.track, p.start_s, p.end_s, p.best_shot) for p in again.probes] == [
-            (p.track, p.start_s, p.end_s, p.best_shot) for p in whole.probes
+        assert [(p.track, p.start_s, p.end_s, p.shots) for p in again.probes] == [
+            (p.track, p.start_s, p.end_s, p.shots) for p in whole.probes
         ]
         assert (again.tally, again.analysed, again.faces, again.tracks) == (
             whole.tally,

@@ -85,6 +85,7 @@ class Trail(Protocol):
 class TrackingScores:
     """Counts of faces in frames, over one event or several."""
 
+    frames: int
     truth_faces: int
     """Faces that were asked for."""
     misses: int
@@ -198,7 +199,7 @@ def _clear(scenes: list[_Scene]) -> TrackingScores:
         last |= held
         lost = (lost | (set(scene.people.tolist()) & set(last))) - set(held)
     kept = _kept(scenes)
-    return TrackingScores(truth_faces, truth_faces - on, boxes - on, switches, fragments, kept)
+    return TrackingScores(len(scenes), truth_faces, truth_faces - on, boxes - on, switches, fragments, kept)
 
 
 def _kept(scenes: list[_Scene]) -> int:

@@ -84,17 +84,25 @@ def find(paths: list[Path]) -> tuple[list[Path], list[tuple[Path, str]]]:
     passed: dict[Path, str] = {}
     for path in paths:
         if not _is_folder(path):
-            found.setdefault(os.path.realpath(path), path)
+            found.setdefault(_real(path), path)
             continue
         inside = list(_files(path, passed))
         for file in inside:
             if file.suffix.lower() in VIDEO_SUFFIXES | photograph.SUFFIXES:
-                found.setdefault(os.path.realpath(file), file)
+                found.setdefault(_real(file), file)
             else:
                 passed[file] = "not footage by its name; name it on the command line to try it"
         if not inside:
             passed.setdefault(path, "an empty folder")
     return list(found.values()), list(passed.items())
+
+
+def _real(path: Path) -> str:
+    """What two names of one file have in common; a name that no file can have is left to who opens it."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:
+        return str(path)
 
 
 def _is_folder(path: Path) -> bool:
@@ -247,9 +255,11 @@ class Footage:
             return
         clock = _Clock(self.facts)
         turn: tuple[int, bool] | None = None
+        lasts = 0
         for picture in self._read(tally, since, until, skip):
             turn = turn or turn_of(picture)
             ticks, made_up = clock.time(picture.pts if self._timed else None)
+            lasts = picture.duration or 0
             if until is not None and ticks >= until:
                 return
             if since is None or ticks >= since:
@@ -258,6 +268,14 @@ class Footage:
                 if picture.is_corrupt:
                     tally.damage(self.facts.seconds(ticks))
                 yield Frame(ticks, picture.is_corrupt, turn[0], picture, mirrored=turn[1])
+        if clock.last is not None and skip != "nonkey":
+            tally.stopped = tally.stopped or self._cut_off(self.facts.seconds(clock.last + lasts))
+
+    def _cut_off(self, end_s: float) -> str | None:
+        """What to say of footage that ends at a time, where the container states a later one."""
+        if self.facts.duration_s - end_s <= 1:
+            return None
+        return f"the file states {self.facts.duration_s} s, its last frame ends at {end_s} s: it may be cut off"
 
     def at(self, ticks: Iterable[int]) -> Iterator[Frame]:
         """The frames at some exact times, each once; what lies within two seconds is read in one go, in order."""
@@ -284,13 +302,13 @@ class Footage:
             with _opened(self.path) as (container, stream):
                 stream.thread_type = "AUTO"
                 stream.codec_context.thread_count = DECODE_THREADS
-                if skip != "none" and self._timed:
-                    stream.codec_context.skip_frame = "NONREF" if skip == "nonref" else "NONKEY"
+                if skip == "nonref" and self._timed:
+                    stream.codec_context.skip_frame = "NONREF"
                 if seek and not _seek(container, stream, since or 0, self.facts):
                     continue
                 packets = _from_key(container, stream) if seek else container.demux(stream)
                 books = _Books(tally, self.facts, since, until, asked=skip != "none", timed=self._timed)
-                yield from _decode(packets, stream, books)
+                yield from _decode(packets, stream, books, keys_alone=skip == "nonkey" and self._timed)
                 return
 
 
@@ -391,7 +409,7 @@ class _Books:
 
 
 def _decode(
-    packets: Iterator[av.Packet[av.VideoStream]], stream: av.VideoStream, books: _Books
+    packets: Iterator[av.Packet[av.VideoStream]], stream: av.VideoStream, books: _Books, *, keys_alone: bool
 ) -> Iterator[av.VideoFrame]:
     """Pictures as the decoder gives them; a packet that fails is counted and the next one is tried."""
     while True:
@@ -403,10 +421,12 @@ def _decode(
         if packet is not None and packet.size == 0:  # an empty packet would end the decoder's work
             continue
         pictures: list[av.VideoFrame] = []
+        if packet is not None:
+            books.sent(packet)
+            if keys_alone and not packet.is_keyframe:
+                continue
         try:
-            if packet is not None:
-                books.sent(packet)
-            pictures = stream.decode(packet)
+            pictures = _decode_alone(packet, stream) if keys_alone and packet else stream.decode(packet)
         except av.error.FFmpegError:
             if packet is not None:
                 books.failed(packet)
@@ -416,6 +436,13 @@ def _decode(
         if packet is None:
             books.close()
             return
+
+
+def _decode_alone(packet: av.Packet[av.VideoStream], stream: av.VideoStream) -> list[av.VideoFrame]:
+    """The picture of a key frame whose neighbours are left out: FFmpeg would put such pictures in a wrong order."""
+    pictures = [*stream.decode(packet), *stream.decode(None)]
+    stream.codec_context.flush_buffers()
+    return pictures
 
 
 def _seek(container: av.container.InputContainer, stream: av.VideoStream, since: int, facts: Facts) -> bool:
@@ -439,7 +466,8 @@ def _seek(container: av.container.InputContainer, stream: av.VideoStream, since:
 
 
 def _from_key(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet[av.VideoStream]]:
-    return dropwhile(lambda packet: not packet.is_keyframe, container.demux(stream))
+    # A frame without a place of its own lies amid a packet of a program stream: its time is guessed from what was read.
+    return dropwhile(lambda packet: not packet.is_keyframe or packet.pos is None, container.demux(stream))
 
 
 def _first_picture(container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame | None:

@@ -56,9 +56,8 @@ class Frame:
             return self
         if form.is_rgb or form.has_palette:
             return replace(self, stored=self.stored.reformat(format="rgb24"))
-        source = ColorRange.JPEG if _is_full(self.stored) else ColorRange.MPEG
-        limited = self.stored.reformat(format="yuv420p", src_color_range=source, dst_color_range=ColorRange.MPEG)
-        return replace(self, stored=limited)
+        span = ColorRange.JPEG if _is_full(self.stored) else ColorRange.MPEG
+        return replace(self, stored=self.stored.reformat(format="yuv420p", src_color_range=span, dst_color_range=span))
 
     def luma_patch(self, onto: Float64, side: int) -> UInt8:
         """The luma of a square patch (side, side); `onto` (2, 3) maps upright pixels onto the patch."""
@@ -105,7 +104,9 @@ def _plane(frame: av.VideoFrame, index: int) -> UInt8:
 
 def _back(onto: Float64, frame: Frame) -> Float64:
     """(2, 3) from patch pixels to stored pixels: undo the alignment, then undo the turn, then the mirror."""
-    square = np.vstack([onto, [0.0, 0.0, 1.0]])
+    back = cv2.invertAffineTransform(onto).astype(np.float64, copy=False)
+    if not frame.quarter_turns and not frame.mirrored:
+        return back
     across, down = frame.stored.width - 1.0, frame.stored.height - 1.0
     turn = np.array(
         [
@@ -118,12 +119,13 @@ def _back(onto: Float64, frame: Frame) -> Float64:
     )
     if frame.mirrored:
         turn[0] = [0, 0, across] - turn[0]
-    return turn @ np.linalg.inv(square)
+    return turn @ np.vstack([back, [0.0, 0.0, 1.0]])
 
 
 def _warp(plane: UInt8, back: Float64, side: int) -> UInt8:
     """Sample a patch; a large face is shrunk by area averaging first, so that it does not alias."""
-    step = int(np.sqrt(abs(np.linalg.det(back[:, :2]))))
+    (a, b, _), (c, d, _) = back.tolist()
+    step = int(abs(a * d - b * c) ** 0.5)
     if step >= 2:
         corners = back @ np.array([[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]], np.float64)
         low = np.maximum(np.floor(corners.min(axis=1)).astype(int) - step, 0)
@@ -138,7 +140,9 @@ def _warp(plane: UInt8, back: Float64, side: int) -> UInt8:
             back /= step
             back[:, 2] -= 0.5 - 0.5 / step
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(plane, back, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
+    return cv2.warpAffine(plane, back, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(
+        np.uint8, copy=False
+    )
 
 
 # Luma weights of red and blue by FFmpeg's number of the matrix: ITU-R BT.709, BT.601 and BT.2020, tables 3 and 4.

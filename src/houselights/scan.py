@@ -66,14 +66,15 @@ def scan(job: Job, progress: Progress) -> Scan:
     Raises:
         RestartError: what earlier runs kept cannot be gone on from; it has been removed.
     """
-    seen, tracker, desk = Scan(), Tracker(), _Desk(job)
+    facts = job.footage.facts
+    seen, tracker, desk = Scan(), Tracker((facts.width, facts.height)), _Desk(job)
     for observation, frame in observe(job):
         sight, faces = observation.sight, observation.faces
         seen.tally = observation.tally
         seen.analysed += 1
         seen.faces += len(faces)
         seen.unusable += int((~observation.quality.usable).sum())
-        seconds = job.footage.facts.seconds(sight.ticks)
+        seconds = facts.seconds(sight.ticks)
         step = tracker.update(sight.ticks, seconds, faces, observation.quality, cut=sight.cut)
         if frame is not None:
             desk.cut_out(frame, observation, step, tracker)

@@ -1,7 +1,11 @@
-"""Tracks: the faces of one person linked in time by motion and overlap, and the best shots of each.
+"""Tracks: the faces of one person linked in time by their motion, and the best shots of each.
 
 Time is in seconds from the frames' own time stamps, so that footage of any rate, even or uneven, is followed alike. No
 pixels and no biometrics are used: the same detections give the same tracks, now or replayed from disk.
+
+Where a face will be is forecast by a Kalman filter of constant velocity. Its unit of length is the side of the face, so
+that near and far people are followed by the same numbers. How well a face fits a track is the logarithm of its
+likelihood, and the links of a frame are those of the highest sum.
 """
 
 from __future__ import annotations
@@ -12,23 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from houselights.faces import overlap
 from houselights.quality import Quality
 from houselights.types import Faces, Float32, Float64
 
 STRONG = 0.6  # detector score from which a face may begin a track
-GAP_S = 1.0  # seconds a face may be out of sight before its track ends
+GAP_S = 2.0  # seconds a face may be out of sight before its track ends: somebody walks past in less
 MISSES = 3  # and so many analysed frames, so that sparse sampling does not cut tracks
 SHOTS = 4  # best shots kept for a track
 SPACING_S = 0.4  # seconds between two shots of a track: views, not copies of one view
 BETTER = 0.02  # a shot replaces another when its quality is better by this much
 
-_NEAR = 0.6  # face sides that a face may be away from where its track expects it
-_NEAR_GROWTH = 1.6  # more of them for each second since it was last seen
-_RESIZED = 0.45  # largest logarithm of the quotient of sides
-_FORBIDDEN = 1e6
-_STEADY_S = 0.35  # seconds after which a velocity no longer counts
-_GAIN = 0.35  # share of a surprise that changes the velocity
+# Chosen on synthetic events (bench/tracking.py), those with a moving camera among them.
+_JITTER = 0.08  # sides by which a detector's box misses the face's middle
+_FIRST_SPEED = 9.0  # sides a second that a face may move when it is first seen: a brisk walk is 5
+_CHANGE = 1.0  # how fast a velocity wanders, in sides squared a second cubed
+_RESIZED = 0.09  # by which the logarithm of the side is off
+_RESIZING = 0.5  # and by which it may change in a second
+_LINK = 2.8  # the logarithm of the likelihood, with its sign turned, up to which a link is made
+_WEAK = 3.5  # what a link to a weak face costs
+_AWAY = 1.0  # what a link costs for each second that the face was out of sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,45 +78,25 @@ class Step:
 @dataclass(slots=True)
 class _Live:
     number: int
-    box: Float64  # centre x, y, width, height
-    velocity: Float64  # centre x, y in pixels a second
-    seen_s: float
-    misses: int = 0
+    began_s: float
     ticks: list[int] = field(default_factory=list)
     boxes: list[Float32] = field(default_factory=list)
     shots: list[Shot] = field(default_factory=list)
 
-    def expected(self, seconds: float) -> Float64:
-        """Where the face should be now: its velocity holds for a moment, then it is taken to stand."""
-        gap = seconds - self.seen_s
-        moved = self.box.copy()
-        moved[:2] += self.velocity * min(gap, _STEADY_S)
-        return moved
-
-    def see(self, box: Float32, ticks: int, seconds: float) -> None:
-        """Take a face in."""
-        centred = _centred(box[None])[0]
-        gap = max(seconds - self.seen_s, 1e-6)
-        if self.ticks:
-            speed = (centred[:2] - self.box[:2]) / gap
-            gain = 1.0 if len(self.ticks) == 1 else _GAIN
-            self.velocity += gain * (speed - self.velocity)
-        self.box, self.seen_s, self.misses = centred, seconds, 0
-        self.ticks.append(ticks)
-        self.boxes.append(box)
-
     def offer(self, shot: Shot) -> bool:
-        """Keep a shot if it is among the best that are spread in time."""
-        close = [kept for kept in self.shots if abs(kept.seconds - shot.seconds) < SPACING_S]
-        rivals = close or (self.shots if len(self.shots) == SHOTS else [])
-        if rivals:
-            if any(shot.quality < rival.quality + BETTER for rival in close):
-                return False
-            worst = min(rivals, key=lambda kept: kept.quality)
-            if shot.quality < worst.quality + BETTER:
-                return False
-            self.shots = [kept for kept in self.shots if kept is not worst and kept not in close]
-        self.shots.append(shot)
+        """Keep a shot if it is among the best that are spread over the whole track, however long that grows.
+
+        Shots all from one part of a track could not show that it passed to somebody else in another part.
+        """
+        spacing = max(SPACING_S, (shot.seconds - self.began_s) / SHOTS)
+        kept: list[Shot] = []
+        for each in sorted(self.shots, key=lambda each: -each.quality):  # what grew too close, the better stays
+            if all(abs(each.seconds - other.seconds) >= spacing for other in kept):
+                kept.append(each)
+        close = [each for each in kept if abs(each.seconds - shot.seconds) < spacing]
+        if any(shot.quality < each.quality + BETTER for each in close):
+            return False
+        self.shots = sorted([*(each for each in kept if each not in close), shot], key=lambda each: each.seconds)
         return True
 
     def done(self) -> Track:
@@ -121,9 +107,16 @@ class _Live:
 class Tracker:
     """Follows faces through one footage: `update` frame by frame, then `finish`."""
 
-    def __init__(self) -> None:
-        """Start with nobody in sight."""
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
+        """Start with nobody in sight.
+
+        Args:
+            size: width and height of the upright picture in pixels. With it, somebody who has walked out of the picture
+                is not taken for the next who walks in there.
+        """
+        self._size = None if size is None else np.array(size, np.float64)
         self._live: list[_Live] = []
+        self._motion = np.empty((0, _COLUMNS))  # a row for each live track, as it was when the face was last seen
         self._born = 0
 
     def shots(self, number: int) -> tuple[Shot, ...]:
@@ -131,71 +124,117 @@ class Tracker:
         return next((tuple(live.shots) for live in self._live if live.number == number), ())
 
     def update(self, ticks: int, seconds: float, faces: Faces, quality: Quality, *, cut: bool = False) -> Step:
-        """Link the faces of the next frame; `cut` says that a new camera shot begins with it, which ends every track."""
-        ended = self.finish() if cut else ()
-        numbers = np.zeros(len(faces), np.int64)
-        owners: dict[int, _Live] = {}
-        strong = np.flatnonzero(faces.scores >= STRONG)
-        weak = np.flatnonzero(faces.scores < STRONG)
-        left = self._link(self._live, strong, faces, seconds, owners, reach=1.0)
-        missed = self._link(left, weak, faces, seconds, owners, reach=0.5)
-        for index in strong:
-            if int(index) not in owners:
-                self._born += 1
-                owners[int(index)] = _Live(self._born, _centred(faces.boxes[index][None])[0], np.zeros(2), seconds)
-                self._live.append(owners[int(index)])
-        taken = []
+        """Link the faces of the next frame; `cut` says that a new camera shot begins with it, so every track ends."""
+        ended = self.finish() if cut else self._end(seconds)
+        if len(faces) == 0:
+            self._motion[:, _MISSED] += 1
+            return Step(np.zeros(0, np.int64), (), ended)
+        seen = _seen(faces.boxes)
+        owners = self._link(seen, faces.scores, seconds)
+        numbers, taken = np.zeros(len(faces), np.int64), []
         usable, overall = quality.usable, quality.overall
-        for index, live in sorted(owners.items()):
-            live.see(faces.boxes[index], ticks, seconds)
-            numbers[index] = live.number
-            shot = Shot(ticks, seconds, faces.boxes[index], faces.points[index], float(overall[index]))
-            if usable[index] and live.offer(shot):
-                taken.append(index)
-        return Step(numbers, tuple(taken), ended + self._end(missed, seconds))
-
-    def _link(
-        self, tracks: list[_Live], which: NDArray[np.intp], faces: Faces, seconds: float, owners: dict[int, _Live], *, reach: float
-    ) -> list[_Live]:
-        """Assign some faces to tracks at the least total cost; the tracks left over are returned."""
-        if not tracks or len(which) == 0:
-            return list(tracks)
-        cost = _cost(tracks, faces.boxes[which], seconds, reach)
-        rows, columns = linear_sum_assignment(cost)
-        linked = {int(row): int(which[column]) for row, column in zip(rows, columns, strict=True) if cost[row, column] < _FORBIDDEN}
-        owners.update({face: tracks[row] for row, face in linked.items()})
-        return [track for row, track in enumerate(tracks) if row not in linked]
-
-    def _end(self, missed: list[_Live], seconds: float) -> tuple[Track, ...]:
-        over = []
-        for live in missed:
-            live.misses += 1
-            if live.misses >= MISSES and seconds - live.seen_s > GAP_S:
-                over.append(live)
-        self._live = [live for live in self._live if live not in over]
-        return tuple(live.done() for live in over)
+        for face in np.flatnonzero(owners >= 0).tolist():
+            live = self._live[owners[face]]
+            numbers[face] = live.number
+            live.ticks.append(ticks)
+            live.boxes.append(faces.boxes[face])
+            shot = Shot(ticks, seconds, faces.boxes[face], faces.points[face], float(overall[face]))
+            if usable[face] and live.offer(shot):
+                taken.append(face)
+        return Step(numbers, tuple(taken), ended)
 
     def finish(self) -> tuple[Track, ...]:
         """End every track: the footage, or a camera shot, is over."""
         ended = tuple(live.done() for live in self._live)
-        self._live = []
+        self._live, self._motion = [], np.empty((0, _COLUMNS))
         return ended
 
+    def _end(self, seconds: float) -> tuple[Track, ...]:
+        """End the tracks of faces that were out of sight for long, or have left the picture."""
+        missed = self._motion[:, _MISSED]
+        if not missed.any():
+            return ()
+        over = (missed >= MISSES) & (seconds - self._motion[:, _SEEN] > GAP_S)
+        if self._size is not None:
+            place = _forecast(self._motion, seconds)[:, _PLACE]
+            over |= (missed > 0) & ((place < 0) | (place > self._size)).any(axis=1)
+        ended = tuple(self._live[row].done() for row in np.flatnonzero(over))
+        self._live = [self._live[row] for row in np.flatnonzero(~over)]
+        self._motion = self._motion[~over]
+        return ended
 
-def _centred(boxes: Float32) -> Float64:
-    """(n, 4) centre x, centre y, width, height."""
-    return np.hstack([boxes[:, :2] + boxes[:, 2:] / 2, boxes[:, 2:]]).astype(np.float64)
+    def _link(self, seen: Float64, scores: Float32, seconds: float) -> NDArray[np.intp]:
+        """(faces,) the row of each face's track, -1 for none; strong faces that fit no track begin one."""
+        owners = np.full(len(seen), -1, np.intp)
+        if len(self._motion):
+            ahead = _forecast(self._motion, seconds)
+            worth = _worth(ahead, seen, seconds - self._motion[:, _SEEN]) - _WEAK * (scores < STRONG)
+            rows, faces = linear_sum_assignment(np.maximum(worth, 0), maximize=True)
+            good = worth[rows, faces] > 0
+            rows, faces = rows[good], faces[good]
+            owners[faces] = rows
+            self._motion[:, _MISSED] += 1
+            self._motion[rows] = _corrected(ahead[rows], seen[faces], seconds)
+        fresh = np.flatnonzero((owners < 0) & (scores >= STRONG))
+        if len(fresh):
+            owners[fresh] = len(self._live) + np.arange(len(fresh))
+            self._live += [_Live(self._born + 1 + new, seconds) for new in range(len(fresh))]
+            self._born += len(fresh)
+            self._motion = np.vstack([self._motion, _begun(seen[fresh], seconds)])
+        return owners
 
 
-def _cost(tracks: list[_Live], boxes: Float32, seconds: float, reach: float) -> Float64:
-    """(tracks, faces): overlap lost, distance in face sides and change of size; forbidden where they are too far apart."""
-    expected = np.array([track.expected(seconds) for track in tracks])
-    gaps = np.array([seconds - track.seen_s for track in tracks])
-    seen = _centred(boxes)
-    sides = np.sqrt(expected[:, 2] * expected[:, 3])[:, None], np.sqrt(seen[:, 2] * seen[:, 3])[None]
-    away = np.linalg.norm(expected[:, None, :2] - seen[None, :, :2], axis=-1) / np.sqrt(sides[0] * sides[1])
-    resized = np.abs(np.log(sides[0] / sides[1]))
-    corners = np.hstack([expected[:, :2] - expected[:, 2:] / 2, expected[:, 2:]]).astype(np.float32)
-    cost = (1 - overlap(corners, boxes)) + away + resized
-    near = reach * (_NEAR + _NEAR_GROWTH * np.minimum(gaps, 1.0))[:, None]
-    return np.where((away < near) & (resized < _RESIZED + 0.3 * gaps[:, None].clip(0, 1)), cost, _FORBIDDEN)
+# The columns of what is known of a face's motion. Variances are in sides of the face, the same across and down.
+_PLACE, _SIDE, _SPEED, _COLUMNS = slice(0, 2), 2, slice(3, 5), 10  # pixels, log of pixels, pixels a second
+_PP, _PV, _VV = 5, 6, 7  # variance of the place, covariance, variance of the speed
+_SEEN, _MISSED = 8, 9  # seconds, analysed frames since then
+
+
+def _seen(boxes: Float32) -> Float64:
+    """(n, 3) centre x, centre y, logarithm of the side."""
+    sides = np.maximum(boxes[:, 2:].astype(np.float64), 1e-3)
+    return np.column_stack([boxes[:, :2] + sides / 2, np.log(sides).mean(axis=1)])
+
+
+def _begun(seen: Float64, seconds: float) -> Float64:
+    motion = np.zeros((len(seen), _COLUMNS))
+    motion[:, : _SIDE + 1] = seen
+    motion[:, _PP], motion[:, _VV], motion[:, _SEEN] = _JITTER**2, _FIRST_SPEED**2, seconds
+    return motion
+
+
+def _forecast(motion: Float64, seconds: float) -> Float64:
+    """Where the faces should be now, and how far off that may be."""
+    ahead = motion.copy()
+    gap = seconds - motion[:, _SEEN]
+    ahead[:, _PLACE] += motion[:, _SPEED] * gap[:, None]
+    ahead[:, _PP] += gap * (2 * motion[:, _PV] + gap * (motion[:, _VV] + gap * _CHANGE / 3))
+    ahead[:, _PV] += gap * (motion[:, _VV] + gap * _CHANGE / 2)
+    ahead[:, _VV] += gap * _CHANGE
+    return ahead
+
+
+def _worth(ahead: Float64, seen: Float64, gap: Float64) -> Float64:
+    """(tracks, faces) the log-likelihood of each link by place and size, over that of none."""
+    spread = (ahead[:, _PP] + _JITTER**2)[:, None]
+    resized = (_RESIZED**2 + (_RESIZING * gap) ** 2)[:, None]
+    off = ahead[:, None, : _SIDE + 1] - seen[None]
+    side = ahead[:, _SIDE, None] - off[..., _SIDE] / 2
+    away = (off[..., _PLACE] ** 2).sum(axis=-1) / np.exp(2 * side)
+    likely = away / spread / 2 + np.log(spread) + off[..., _SIDE] ** 2 / resized / 2 + np.log(resized) / 2
+    return np.asarray(_LINK - _AWAY * (gap * (ahead[:, _MISSED] > 0))[:, None] - likely)
+
+
+def _corrected(ahead: Float64, seen: Float64, seconds: float) -> Float64:
+    """The forecast drawn towards what was seen, the more the less sure it was (Kalman 1960)."""
+    motion = ahead.copy()
+    gain, speed_gain = ahead[:, [_PP, _PV]].T / (ahead[:, _PP] + _JITTER**2)
+    off = seen - ahead[:, : _SIDE + 1]
+    motion[:, _PLACE] += gain[:, None] * off[:, _PLACE]
+    motion[:, _SPEED] += speed_gain[:, None] * off[:, _PLACE]
+    motion[:, _SIDE] += off[:, _SIDE] / 2
+    motion[:, _PP] -= gain * ahead[:, _PP]
+    motion[:, _PV] -= gain * ahead[:, _PV]
+    motion[:, _VV] -= speed_gain * ahead[:, _PV]
+    motion[:, _SEEN], motion[:, _MISSED] = seconds, 0
+    return motion

@@ -1,0 +1,69 @@
+"""What tests share: weights and cast (fetched once into the user's cache), a film with known truth, and tiny clips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from houselights import config, demo, models
+from houselights.event import Event, EventSettings, read_truth
+
+FILM = EventSettings(seconds=8, people=4, width=960, height=540)
+
+settings.register_profile("houselights", deadline=None, derandomize=True, max_examples=40, database=None)
+settings.load_profile("houselights")
+
+
+def pytest_configure() -> None:
+    """Weights stay where they are cached; all else that the tests keep goes elsewhere, see `own_cache`."""
+    os.environ[config.MODELS] = str(config.models_dir())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of this run alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(config.CACHE, str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def detector_path() -> Path:
+    """The default detector's weights, fetched if need be, and the default recogniser's with them."""
+    return models.fetch(models.default("detector"), beside=(models.default("recogniser"),))
+
+
+@pytest.fixture(scope="session")
+def recogniser_path() -> Path:
+    """The default recogniser's weights, fetched if need be, and the default detector's with them."""
+    return models.fetch(models.default("recogniser"), beside=(models.default("detector"),))
+
+
+@pytest.fixture(scope="session")
+def cast_folder() -> Path:
+    """The openpeople cast: a folder for each of ten people who were never born."""
+    models.fetch(models.default("cast"))
+    return models.cast_dir()
+
+
+@pytest.fixture(scope="session")
+def film(
+    detector_path: Path, recogniser_path: Path, cast_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder with a film of the cast, event.mp4, and the gallery of the half of them who are enrolled."""
+    assert detector_path.exists()
+    assert recogniser_path.exists()
+    assert cast_folder.exists()
+    folder = tmp_path_factory.mktemp("film")
+    demo.make_event(folder, FILM, lambda _done, _all: None)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def truth(film: Path) -> Event:
+    """What is true of the film."""
+    return read_truth(film / "truth.json")

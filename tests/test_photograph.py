@@ -1,0 +1,295 @@
+"""Facts about photographs: every kind of picture file gives its right pixels, or an error that says what is wrong."""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+import warnings
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+from test_footage import drawn
+
+from houselights import photograph
+from houselights.errors import PhotographError
+from houselights.types import UInt8
+
+Deep = np.ndarray[tuple[int, int, int], np.dtype[np.uint16]]
+NO_EXIF = {"photo.bmp", "photo.ppm", "photo.jp2"}
+FORMATS = {
+    "photo.jpg": {"quality": 95, "subsampling": 0},
+    "progressive.jpeg": {"quality": 95, "subsampling": 0, "progressive": True},
+    "photo.png": {},
+    "photo.webp": {"lossless": True},
+    "lossy.webp": {"quality": 95},
+    "photo.tif": {},
+    "packed.tiff": {"compression": "tiff_lzw"},
+    "jpeg.tif": {"compression": "jpeg", "quality": 95},
+    "photo.bmp": {},
+    "photo.ppm": {},
+    "photo.jp2": {"irreversible": False},
+    "photo.heic": {"quality": 95, "chroma": 444},
+    "photo.avif": {"quality": 95, "subsampling": "4:4:4"},
+}
+EXACT = {"photo.png", "photo.webp", "photo.tif", "packed.tiff", "photo.bmp", "photo.ppm", "photo.jp2"}
+
+
+def save(path: Path, picture: UInt8, *, orientation: int | None = None, **more: object) -> Path:
+    """Write a picture in the format that its name says; gives the path."""
+    image = Image.fromarray(picture)
+    if orientation is not None:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        more["exif"] = exif
+    if path.suffix == ".heic":
+        exif_bytes = more.pop("exif").tobytes() if "exif" in more else None  # type: ignore[attr-defined]
+        pillow_heif.from_pillow(image).save(path, exif=exif_bytes, **more)
+    else:
+        image.save(path, **more)  # type: ignore[arg-type]
+    return path
+
+
+def refusal(path: Path) -> str:
+    """What is said of a file that is no photograph."""
+    with pytest.raises(PhotographError) as caught:
+        photograph.read(path)
+    return caught.value.message
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_gives_its_pixels(tmp_path: Path, name: str) -> None:
+    """Colours come back to the bit where the format keeps them, else within a few levels."""
+    picture = photograph.read(save(tmp_path / name, drawn(4), **FORMATS[name]))
+    assert picture.dtype == np.uint8
+    difference = np.abs(picture.astype(int) - drawn(4))
+    assert difference.max() == 0 if name in EXACT else difference.mean() < 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    "name", ["photo.jpg", "photo.png", "photo.webp", "photo.tif", "packed.tiff", "photo.heic", "photo.avif"]
+)
+def test_the_exif_flag_turns_a_picture_upright(tmp_path: Path, name: str, orientation: int) -> None:
+    """All eight orientations are undone once, in every format that has them."""
+    upright = drawn(4, 96, 64)
+    undo = {
+        1: lambda p: p,
+        2: lambda p: p[:, ::-1],
+        3: lambda p: p[::-1, ::-1],
+        4: lambda p: p[::-1],
+        5: lambda p: p.transpose(1, 0, 2),
+        6: lambda p: np.rot90(p, 1),
+        7: lambda p: p[::-1, ::-1].transpose(1, 0, 2),
+        8: lambda p: np.rot90(p, -1),
+    }[orientation]
+    stored = np.ascontiguousarray(undo(upright))
+    picture = photograph.read(save(tmp_path / name, stored, orientation=orientation, **FORMATS[name]))
+    assert picture.shape == upright.shape
+    assert np.abs(picture.astype(int) - upright).mean() < 3
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_exif_flag_without_meaning_turns_nothing(tmp_path: Path, orientation: int) -> None:
+    """Only 1 to 8 mean something."""
+    assert np.array_equal(photograph.read(save(tmp_path / "p.png", drawn(4), orientation=orientation)), drawn(4))
+
+
+def test_damaged_exif_does_not_lose_the_picture(tmp_path: Path) -> None:
+    """The pixels decide: tags that make no sense are passed over, without a warning."""
+    path = save(tmp_path / "p.jpg", drawn(4), orientation=1, quality=95, subsampling=0)
+    content = path.read_bytes()
+    start = content.index(b"Exif\0\0") + 6
+    seed = random.Random(1)
+    for _ in range(60):
+        broken = bytearray(content)
+        for _ in range(seed.randint(1, 6)):
+            broken[start + seed.randrange(26)] = seed.randrange(256)
+        path.write_bytes(broken)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            picture = photograph.read(path)
+        assert sorted(picture.shape) == [3, 48, 64]
+
+
+def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
+    """No ink is white, full black is black, and a colour comes back within a few levels."""
+    inks = np.zeros((16, 48, 4), np.uint8)
+    inks[:, 16:32] = (0, 0, 0, 255)
+    inks[:, 32:] = (0, 255, 255, 0)  # magenta and yellow: red
+    for name in ("p.jpg", "p.tif"):
+        Image.fromarray(inks, "CMYK").save(tmp_path / name)
+        picture = photograph.read(tmp_path / name).astype(int)
+        for column, colour in ((8, (255, 255, 255)), (24, (0, 0, 0)), (40, (255, 0, 0))):
+            assert np.abs(picture[8, column] - colour).max() < 12
+
+
+@pytest.mark.parametrize("name", ["p.png", "p.tif"])
+def test_sixteen_bit_grey_is_scaled_to_eight(tmp_path: Path, name: str) -> None:
+    """The top byte remains."""
+    levels = np.linspace(0, 65535, 64 * 32).reshape(32, 64).astype(np.uint16)
+    Image.fromarray(levels).save(tmp_path / name)
+    picture = photograph.read(tmp_path / name)
+    assert np.abs(picture.astype(int) - np.rint(levels / 257)[..., None]).max() <= 1
+
+
+def png(width: int, height: int, bits: int, kind: int, rows: bytes) -> bytes:
+    """A PNG by its own specification; `kind` is 0 for grey, 2 for RGB."""
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        content += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return content
+
+
+def deep_png(levels: Deep) -> bytes:
+    """A PNG of 16-bit RGB, which Pillow cannot write."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
+    return png(levels.shape[1], levels.shape[0], 16, 2, rows)
+
+
+def deep_tiff(levels: Deep) -> bytes:
+    """A TIFF of 16-bit RGB, which Pillow cannot write."""
+    content = levels.astype("<u2").tobytes()
+    rows, columns = levels.shape[:2]
+    after = 8 + 2 + 9 * 12 + 4
+    tags = [(256, 3, 1, columns), (257, 3, 1, rows), (258, 3, 3, after), (259, 3, 1, 1), (262, 3, 1, 2)]
+    tags += [(273, 4, 1, after + 6), (277, 3, 1, 3), (278, 3, 1, rows), (279, 4, 1, len(content))]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    return b"II*\0" + struct.pack("<IH", 8, 9) + entries + bytes(4) + struct.pack("<HHH", 16, 16, 16) + content
+
+
+@pytest.mark.parametrize("write", [deep_png, deep_tiff])
+def test_sixteen_bit_colour_is_scaled_to_eight(tmp_path: Path, write: Callable[[Deep], bytes]) -> None:
+    """The top byte remains, in each colour."""
+    levels = drawn(4).astype(np.uint16) * 257
+    (tmp_path / "p.tif").write_bytes(write(levels))
+    assert np.abs(photograph.read(tmp_path / "p.tif").astype(int) - drawn(4)).max() <= 1
+
+
+@pytest.mark.parametrize(("top", "kind"), [(1.0, np.float32), (255.0, np.float32), (65535, np.int32)])
+def test_grey_of_other_kinds_is_scaled_by_its_brightest_pixel(tmp_path: Path, top: float, kind: type) -> None:
+    """Floating point from 0 to 1 or 255, and whole numbers to 65535."""
+    levels = np.linspace(0, top, 64 * 32).reshape(32, 64).astype(kind)
+    Image.fromarray(levels).save(tmp_path / "p.tif")
+    picture = photograph.read(tmp_path / "p.tif")
+    assert np.abs(picture[..., 0] - levels * (255 / top)).max() <= 1
+
+
+def test_pixels_that_are_no_numbers_are_black(tmp_path: Path) -> None:
+    """A broken float becomes a black pixel and no warning."""
+    levels = np.full((16, 16), 0.5, np.float32)
+    levels[0, :3] = (np.nan, np.inf, -np.inf)
+    Image.fromarray(levels).save(tmp_path / "p.tif")
+    picture = photograph.read(tmp_path / "p.tif")
+    assert picture[0, :4, 0].tolist() == [0, 0, 0, 128]
+
+
+def test_grey_and_black_and_white_become_rgb(tmp_path: Path) -> None:
+    """One channel becomes three equal ones."""
+    grey = Image.fromarray(drawn(4)).convert("L")
+    grey.save(tmp_path / "grey.jpg", quality=100)
+    picture = photograph.read(tmp_path / "grey.jpg")
+    assert np.array_equal(picture[..., 0], picture[..., 2])
+    assert np.abs(picture[..., 1].astype(int) - np.asarray(grey)).max() <= 2
+    grey.convert("1").save(tmp_path / "two.png")
+    assert set(np.unique(photograph.read(tmp_path / "two.png"))) == {0, 255}
+
+
+def test_a_palette_is_followed(tmp_path: Path) -> None:
+    """Indexed colours become the colours of their palette, the transparent one grey."""
+    indexed = Image.fromarray(drawn(4)).quantize(16)
+    indexed.save(tmp_path / "p.png")
+    assert np.array_equal(photograph.read(tmp_path / "p.png"), np.asarray(indexed.convert("RGB")))
+    clear = int(np.asarray(indexed)[0, 0])
+    indexed.save(tmp_path / "clear.png", transparency=clear)
+    picture = photograph.read(tmp_path / "clear.png")
+    assert picture[0, 0].tolist() == [128, 128, 128]
+    where = np.asarray(indexed) != clear
+    assert np.array_equal(picture[where], np.asarray(indexed.convert("RGB"))[where])
+
+
+@pytest.mark.parametrize("name", ["p.png", "p.webp", "p.tif", "grey.png"])
+def test_transparency_is_laid_on_grey(tmp_path: Path, name: str) -> None:
+    """Opaque pixels keep their colour, clear ones become grey, half-clear ones lie between."""
+    image = Image.fromarray(np.full((16, 48, 4), (200, 200, 200, 255), np.uint8))
+    alpha = np.repeat(np.array([255, 0, 128], np.uint8), 16)[None].repeat(16, axis=0)
+    image.putalpha(Image.fromarray(alpha))
+    more = {"lossless": True, "exact": True} if name.endswith("webp") else {}
+    (image.convert("LA") if name == "grey.png" else image).save(tmp_path / name, **more)  # type: ignore[arg-type]
+    picture = photograph.read(tmp_path / name)
+    assert [int(picture[8, column, 1]) for column in (8, 24, 40)] == pytest.approx([200, 128, 164], abs=1)
+
+
+@pytest.mark.parametrize("name", ["p.gif", "p.webp", "p.png", "p.tif"])
+def test_of_an_animation_the_first_picture_is_read(tmp_path: Path, name: str) -> None:
+    """The others do not matter."""
+    pictures = [Image.fromarray(np.full((32, 32, 3), colour, np.uint8)) for colour in (200, 10, 60)]
+    pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:])
+    assert np.abs(photograph.read(tmp_path / name).astype(int) - 200).max() <= 3
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    """Some bytes that claim more than 2**27 pixels are refused before they are unpacked, without a warning."""
+    for side in (11_600, 14_000, 60_000):
+        path = tmp_path / "vast.png"
+        path.write_bytes(png(side, side, 1, 0, bytes(100)))
+        assert refusal(path) == f"is larger than {photograph.LARGEST} pixels"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_picture_that_is_cut_off_is_refused(tmp_path: Path, name: str) -> None:
+    """Half a file is no picture; the hint says so."""
+    path = save(tmp_path / name, np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8), **FORMATS[name])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(PhotographError) as caught:
+        photograph.read(path)
+    assert "cut off" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_whatever_the_damage_there_is_a_picture_or_an_error(tmp_path: Path, name: str) -> None:
+    """Flipped and missing bytes never raise anything but a PhotographError, and never a warning."""
+    path = save(tmp_path / name, drawn(4), orientation=None if name in NO_EXIF else 6, **FORMATS[name])
+    content = path.read_bytes()
+    seed = random.Random(2)
+    for _ in range(40):
+        broken = bytearray(content[: seed.randrange(1, len(content))] if seed.random() < 0.3 else content)
+        for _ in range(seed.choice((1, 3, 10))):
+            broken[seed.randrange(min(len(broken), seed.choice((64, 400, 10**6))))] = seed.randrange(256)
+        path.write_bytes(broken)
+        with suppress(PhotographError):
+            assert photograph.read(path).ndim == 3
+
+
+def test_files_that_are_no_photographs_are_refused_with_the_reason(tmp_path: Path) -> None:
+    """Text, nothing, a missing file, a folder and a pipe, which nobody waits for."""
+    (tmp_path / "text.jpg").write_text("Dear diary")
+    assert refusal(tmp_path / "text.jpg") == "is not a picture this program reads"
+    (tmp_path / "empty.png").touch()
+    assert refusal(tmp_path / "empty.png") == "is not a picture this program reads"
+    assert refusal(tmp_path / "missing.png") == "is not there"
+    assert refusal(tmp_path) == "is a folder, expected a file"
+    os.mkfifo(tmp_path / "pipe.png")
+    assert refusal(tmp_path / "pipe.png") == "is a pipe or a device, expected a file"
+    assert "cannot be read" in refusal(tmp_path / "nul\0.png")
+
+
+@pytest.mark.parametrize("content", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"<svg/>", b"%PDF-1.7\n"])
+def test_formats_that_run_programs_are_not_read(tmp_path: Path, content: bytes) -> None:
+    """PostScript, PDF and SVG are no photographs, whatever their name."""
+    (tmp_path / "p.jpg").write_bytes(content)
+    assert refusal(tmp_path / "p.jpg") == "is not a picture this program reads"
+    assert not {"EPS", "PDF", "PSD", "WMF"} & set(photograph.FORMATS)
+
+
+def test_the_name_does_not_decide(tmp_path: Path) -> None:
+    """A PNG named .jpg is read by what it is; a name in any script is a name."""
+    path = save(tmp_path / "p.png", drawn(4)).rename(tmp_path / "Фото 写真.jpg")
+    assert np.array_equal(photograph.read(path), drawn(4))
