@@ -315,7 +315,7 @@ def run_demo(
             row.subject, "yes" if row.enrolled else "no",
             _times(row.walks),
             _times(tuple((seen.start_s, seen.end_s) for seen in row.found)) or "nothing",
-            "right" if row.right else "wrong",
+            row.verdict,
         )
         for row in demo.compare(truth, outcome.result.appearances)
     ]  # fmt: skip

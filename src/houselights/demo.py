@@ -29,12 +29,22 @@ class Comparison:
     found: tuple[Appearance, ...]
 
     @property
-    def right(self) -> bool:
-        """Every walk of an enrolled person overlaps an appearance, and no appearance lies outside the walks."""
+    def met(self) -> int:
+        """Walks in which an appearance was found."""
+        return sum(any(_overlap(walk, seen) for seen in self.found) for walk in self.walks)
+
+    @property
+    def stray(self) -> int:
+        """Appearances at times when the person did not walk: somebody else was taken for them."""
+        return sum(not any(_overlap(walk, seen) for walk in self.walks) for seen in self.found)
+
+    @property
+    def verdict(self) -> str:
+        """What to think of it, in words."""
         if not self.enrolled:
-            return not self.found
-        met = all(any(_overlap(walk, seen) for seen in self.found) for walk in self.walks)
-        return met and all(any(_overlap(walk, seen) for walk in self.walks) for seen in self.found)
+            return "not searched for, not found"
+        wrong = f", {self.stray} wrong" if self.stray else ""
+        return f"found in {self.met} of {len(self.walks)} walks{wrong}"
 
 
 def _overlap(walk: tuple[float, float], seen: Appearance) -> bool:

@@ -59,7 +59,7 @@ def read(path: Path) -> UInt8:
         raise PhotographError(msg, hint="check the name") from fault
     except UnidentifiedImageError as fault:
         msg = "is not a picture this program reads"
-        raise PhotographError(msg, hint="JPEG, PNG, WebP, TIFF, BMP and HEIC are read, where they are not cut off") from fault
+        raise PhotographError(msg, hint="whole files of JPEG, PNG, WebP, TIFF, BMP and HEIC are") from fault
     except Image.DecompressionBombError as fault:
         msg = f"is larger than {LARGEST} pixels"
         raise PhotographError(msg, hint="scale it down first") from fault

@@ -29,6 +29,9 @@ BETTER = 0.02  # a shot replaces another when its quality is better by this much
 # Chosen on synthetic events (bench/tracking.py), those with a moving camera among them.
 _JITTER = 0.08  # sides by which a detector's box misses the face's middle
 _FIRST_SPEED = 9.0  # sides a second that a face may move when it is first seen: a brisk walk is 5
+_STANDING = 0.5  # sides a second that somebody moves who stands
+_STANDS = 1.0  # what it costs to take somebody who was seen once for one who stands
+_LONGEST_S = 1.0  # seconds after which a forecast grows no less sure
 _CHANGE = 1.0  # how fast a velocity wanders, in sides squared a second cubed
 _RESIZED = 0.09  # by which the logarithm of the side is off
 _RESIZING = 0.5  # and by which it may change in a second
@@ -208,6 +211,7 @@ def _forecast(motion: Float64, seconds: float) -> Float64:
     ahead = motion.copy()
     gap = seconds - motion[:, _SEEN]
     ahead[:, _PLACE] += motion[:, _SPEED] * gap[:, None]
+    gap = np.minimum(gap, _LONGEST_S)
     ahead[:, _PP] += gap * (2 * motion[:, _PV] + gap * (motion[:, _VV] + gap * _CHANGE / 3))
     ahead[:, _PV] += gap * (motion[:, _VV] + gap * _CHANGE / 2)
     ahead[:, _VV] += gap * _CHANGE
@@ -216,13 +220,20 @@ def _forecast(motion: Float64, seconds: float) -> Float64:
 
 def _worth(ahead: Float64, seen: Float64, gap: Float64) -> Float64:
     """(tracks, faces) the log-likelihood of each link by place and size, over that of none."""
-    spread = (ahead[:, _PP] + _JITTER**2)[:, None]
-    resized = (_RESIZED**2 + (_RESIZING * gap) ** 2)[:, None]
+    gap = np.minimum(gap, _LONGEST_S)
     off = ahead[:, None, : _SIDE + 1] - seen[None]
     side = ahead[:, _SIDE, None] - off[..., _SIDE] / 2
     away = (off[..., _PLACE] ** 2).sum(axis=-1) / np.exp(2 * side)
-    likely = away / spread / 2 + np.log(spread) + off[..., _SIDE] ** 2 / resized / 2 + np.log(resized) / 2
-    return np.asarray(_LINK - _AWAY * (gap * (ahead[:, _MISSED] > 0))[:, None] - likely)
+    spread = (ahead[:, _PP] + _JITTER**2)[:, None]
+    unlikely = away / spread / 2 + np.log(spread)
+    once = ahead[:, _VV] >= _FIRST_SPEED**2
+    if once.any():  # seen only once: either somebody who walks or somebody who stands
+        stands = (2 * _JITTER**2 + (_STANDING * gap[once]) ** 2)[:, None]
+        unlikely[once] = np.minimum(unlikely[once], away[once] / stands / 2 + np.log(stands) + _STANDS)
+    resized = (_RESIZED**2 + (_RESIZING * gap) ** 2)[:, None]
+    unlikely += off[..., _SIDE] ** 2 / resized / 2 + np.log(resized) / 2
+    unlikely += (_AWAY * gap * (ahead[:, _MISSED] > 0))[:, None]
+    return np.asarray(_LINK - unlikely)
 
 
 def _corrected(ahead: Float64, seen: Float64, seconds: float) -> Float64:
