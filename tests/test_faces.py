@@ -28,7 +28,6 @@ from houselights.faces import (
     overlap,
 )
 from houselights.footage import Footage, Tally
-from houselights.frame import Frame
 from houselights.types import Faces, Float32, UInt8
 
 PEOPLE = [f"P{number:03}" for number in range(1, 11)]
@@ -107,8 +106,8 @@ def test_a_turned_picture_has_the_faces_of_the_upright_one(
     assert len(turned) == len(straight) == 4
     pairs = overlap(turned.boxes, straight.boxes).argmax(axis=1)
     assert sorted(pairs) == [0, 1, 2, 3]
-    assert overlap(turned.boxes, straight.boxes).max(axis=1).min() > 0.93
-    assert np.abs(turned.points - straight.points[pairs]).max() < 4
+    assert overlap(turned.boxes, straight.boxes).max(axis=1).min() > 0.98
+    assert np.abs(turned.points - straight.points[pairs]).max() < 2
 
 
 def test_a_clip_with_a_turn_has_the_faces_of_an_upright_one(cast_folder: Path, detector_path: Path, tmp_path: Path) -> None:
@@ -158,7 +157,7 @@ def test_a_reader_may_stop_amid_a_stream(cast_folder: Path, detector: Detector) 
 
 def test_two_canvases_find_more_and_each_face_once(cast_folder: Path, detector_path: Path) -> None:
     """Small faces that one canvas misses are found on the larger one; those on both are one."""
-    small = cv2.resize(group(cast_folder), None, fx=0.12, fy=0.12, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(group(cast_folder), None, fx=0.06, fy=0.06, interpolation=cv2.INTER_AREA)
     picture = np.full((540, 960, 3), 90, np.uint8)
     picture[: small.shape[0], : small.shape[1]] = small
     large = portrait(cast_folder, "P007", 400)
@@ -240,13 +239,13 @@ def test_an_output_means_what_its_formula_says() -> None:
         )
 
 
-@given(kind=st.floats(-1, 2), thing=st.floats(-1, 2))
+@given(kind=st.floats(0, 1.1), thing=st.floats(0, 1.1))
 def test_scores_are_between_0_and_1_and_low_ones_are_dropped(kind: float, thing: float) -> None:
-    """Outputs a little beyond their range do no harm."""
+    """Outputs a little beyond 1 do no harm."""
     grid = np.zeros((1, 2), np.float32)
     outputs = [np.full((1, 1, numbers), value, np.float32) for numbers, value in ((1, kind), (1, thing), (4, 0), (10, 0))]
     faces = decode(tuple(array for array in outputs for _ in STRIDES), (grid, grid, grid), (1.0, 1.0))
-    score = np.sqrt(min(max(kind, 0), 1) * min(max(thing, 0), 1))
+    score = np.sqrt(min(kind * thing, 1))
     assert len(faces) == (3 if score >= SCORE else 0) or abs(score - SCORE) < 1e-3
     assert ((faces.scores >= SCORE) & (faces.scores <= 1)).all()
 
@@ -350,7 +349,5 @@ def test_an_aligned_patch_has_its_eyes_where_the_template_has_them(cast_folder: 
     frame = frame_of(portrait(cast_folder, "P003", 900))
     faces = detector.detect(frame)
     onto = alignment(faces.points)[0] * 3
-    again = Detector(detector.path, ((352, 352),)) if hasattr(detector, "path") else detector
-    patch = frame.patch(onto, 336)
-    found = again.detect(Frame(0, corrupt=False, quarter_turns=0, stored=frame_of(patch).stored))
+    found = detector.detect(frame_of(frame.patch(onto, 336)))
     assert np.abs(found.points[0] - ALIGNED * 3).max() < 15

@@ -185,6 +185,19 @@ def test_the_detector_sees_limited_range_whatever_is_stored() -> None:
             assert np.abs(chroma.astype(int) - 128).max() <= 1
 
 
+@pytest.mark.parametrize("size", [(960, 540), (1280, 720), (1920, 1080), (640, 480), (480, 640)])
+def test_the_small_picture_is_where_the_large_one_is(size: tuple[int, int]) -> None:
+    """Shrunk or enlarged to the detector's size, what is in the middle stays in the middle, to a tenth of a pixel."""
+    width, height = size
+    for turns in (0, 1, 2):
+        picture = np.full((height, width, 3), 20, np.uint8)
+        picture[height // 2 - 20 : height // 2 + 20, width // 2 - 20 : width // 2 + 20] = 235
+        small, _ = frame_of(np.rot90(picture, -turns), "yuv420p", turns).nv12(960, 540, VideoReformatter())
+        light = small.astype(float) - small.min()
+        place = [(light.sum(axis=axis) * np.arange(light.shape[1 - axis])).sum() / light.sum() for axis in (0, 1)]
+        assert place == pytest.approx([479.5, 269.5], abs=0.1)
+
+
 # Patches
 
 

@@ -147,11 +147,11 @@ LIGHTS: dict[str, Callable[[Float64, float], Float64]] = {
 @pytest.mark.parametrize("light", LIGHTS)
 def test_bad_light_lowers_the_exposure(patch: UInt8, light: str) -> None:
     """Too dark, too bright, clipped or without contrast: the more of it, the lower, down to the floor."""
-    amounts = np.linspace(0.3, 1.0, 8)
+    amounts = np.linspace(0.2, 1.0, 9)
     lit = [np.clip(LIGHTS[light](patch.astype(np.float64), float(much)), 0, 255).astype(np.uint8) for much in amounts]
     values = [exposure(each) for each in lit]
-    assert falls([exposure(patch), values[-1]], least=0.5)
-    assert falls(values[2:], least=0.05)
+    assert falls([1.0, *values], least=0.7)
+    assert exposure(patch) > 0.9
     assert values[-1] < FLOORS[COLUMN[Part.EXPOSURE]]
 
 
@@ -203,8 +203,8 @@ def test_a_face_is_usable_where_every_part_reaches_its_floor(values: Float32) ->
         below = [part for part in Part if values[row, COLUMN[part]] < FLOORS[COLUMN[part]]]
         assert usable == (reason == "") == (not below)
         assert all(part.value in reason for part in below)
-        worst = min(below, key=lambda part: float(values[row, COLUMN[part]] / FLOORS[COLUMN[part]]), default=None)
-        assert worst is None or reason.startswith(worst.value)
+        order = [float(values[row, COLUMN[part]] / FLOORS[COLUMN[part]]) for part in sorted(below, key=reason.index)]
+        assert order == sorted(order)
 
 
 @given(values=arrays(np.float32, (1, 5), elements=st.floats(0, 1, width=32)), which=st.integers(0, 4))

@@ -8,10 +8,11 @@ import av
 import cv2
 import numpy as np
 from av.sidedata.sidedata import SideData
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from houselights.types import Float64, UInt8
 
+_THUMB = 10  # what is shrunk more than this is a thumbnail
 _READ_AS_STORED = frozenset({"yuv420p", "yuvj420p", "rgb24"})
 
 
@@ -40,9 +41,11 @@ class Frame:
         Luma is (height, width), chroma (height/2, width/2, 2).
         """
         across, down = (height, width) if self.quarter_turns % 2 else (width, height)
+        # The fast way picks single pixels, up to one pixel beside their place: good enough for a thumbnail alone.
+        way = Interpolation.FAST_BILINEAR if self.stored.width > _THUMB * across else Interpolation.BILINEAR
         small = reformatter.reformat(
             self.stored, across, down, "nv12",
-            dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG, interpolation="FAST_BILINEAR", threads=1,
+            dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG, interpolation=way, threads=1,
         )  # fmt: skip
         luma, chroma = _plane(small, 0), _plane(small, 1).reshape(down // 2, across // 2, 2)
         if self.mirrored:
