@@ -56,7 +56,7 @@ def detector(detector_path: Path) -> Detector:
 
 @pytest.mark.parametrize("person", PEOPLE)
 def test_the_face_of_a_portrait_is_found(cast_folder: Path, detector: Detector, person: str) -> None:
-    """One sure face, its points in the box and in their order: eyes above the nose above the mouth, left before right."""
+    """One sure face, its points in the box and in order: eyes above the nose above the mouth, left before right."""
     faces = detector.detect(frame_of(portrait(cast_folder, person)))
     assert (faces.scores > 0.8).sum() == 1
     left, top, width, height = faces.boxes[0]
@@ -110,7 +110,9 @@ def test_a_turned_picture_has_the_faces_of_the_upright_one(
     assert np.abs(turned.points - straight.points[pairs]).max() < 2
 
 
-def test_a_clip_with_a_turn_has_the_faces_of_an_upright_one(cast_folder: Path, detector_path: Path, tmp_path: Path) -> None:
+def test_a_clip_with_a_turn_has_the_faces_of_an_upright_one(
+    cast_folder: Path, detector_path: Path, tmp_path: Path
+) -> None:
     """The same through encoder, container and reader; the facts give the upright size, from which the canvas comes."""
     picture = group(cast_folder)
     quality = {"crf": "10"}
@@ -204,7 +206,7 @@ def test_every_canvas_can_be_computed_on(width: int, height: int, asked: int | N
     """Sides are multiples of 32, the shape is that of the picture, and no footage makes it vast."""
     across, down = canvas(width, height, long_side=asked)
     assert across % 32 == down % 32 == 0
-    assert 32 <= min(across, down)
+    assert min(across, down) >= 32
     assert max(across, down) <= LARGEST_LONG_SIDE
     assert (across >= down) == (width >= height) or abs(across - down) <= 32
     if asked:
@@ -215,7 +217,7 @@ def test_every_canvas_can_be_computed_on(width: int, height: int, asked: int | N
 
 
 def test_an_output_means_what_its_formula_says() -> None:
-    """One anchor of each stride: the score is the root of class times object, sides are powers, points lie in strides."""
+    """One anchor of each stride: the score is the root of class times object, sides are powers, places are strides."""
     grids = []
     outputs: list[list[Float32]] = [[], [], [], []]
     for stride in STRIDES:
@@ -243,7 +245,9 @@ def test_an_output_means_what_its_formula_says() -> None:
 def test_scores_are_between_0_and_1_and_low_ones_are_dropped(kind: float, thing: float) -> None:
     """Outputs a little beyond 1 do no harm."""
     grid = np.zeros((1, 2), np.float32)
-    outputs = [np.full((1, 1, numbers), value, np.float32) for numbers, value in ((1, kind), (1, thing), (4, 0), (10, 0))]
+    outputs = [
+        np.full((1, 1, numbers), value, np.float32) for numbers, value in ((1, kind), (1, thing), (4, 0), (10, 0))
+    ]
     faces = decode(tuple(array for array in outputs for _ in STRIDES), (grid, grid, grid), (1.0, 1.0))
     score = np.sqrt(min(kind * thing, 1))
     assert len(faces) == (3 if score >= SCORE else 0) or abs(score - SCORE) < 1e-3
@@ -289,7 +293,9 @@ def test_overlap_does_not_depend_on_place_and_scale(
     assert shared == pytest.approx(overlap(other, one).T)
     assert np.diagonal(overlap(one, one)) == pytest.approx(np.ones(3))
     shift = np.float32([*move, 0, 0])
-    assert overlap((one + shift) * np.float32(scale), (other + shift) * np.float32(scale)) == pytest.approx(shared, abs=1e-5)
+    assert overlap((one + shift) * np.float32(scale), (other + shift) * np.float32(scale)) == pytest.approx(
+        shared, abs=1e-5
+    )
 
 
 def test_overlap_with_nothing_is_nothing() -> None:

@@ -40,7 +40,9 @@ def test_several_photographs_of_one_subject_are_one_template(enroller: Enroller,
     assert (subject.templates @ subject.template > 0.7).all()
 
 
-def test_the_same_photograph_twice_is_reported_and_used_once(enroller: Enroller, cast_folder: Path, tmp_path: Path) -> None:
+def test_the_same_photograph_twice_is_reported_and_used_once(
+    enroller: Enroller, cast_folder: Path, tmp_path: Path
+) -> None:
     """A copy under another name counts as a duplicate, with the first one named."""
     copy = tmp_path / "copy.jpg"
     copy.write_bytes(portrait(cast_folder, "P001").read_bytes())
@@ -50,7 +52,9 @@ def test_the_same_photograph_twice_is_reported_and_used_once(enroller: Enroller,
     assert "of Ann" in gallery.duplicates[0].reason
 
 
-def test_photographs_without_one_clear_face_are_refused_by_name(enroller: Enroller, cast_folder: Path, tmp_path: Path) -> None:
+def test_photographs_without_one_clear_face_are_refused_by_name(
+    enroller: Enroller, cast_folder: Path, tmp_path: Path
+) -> None:
     """A wall, two people, and a tiny blurred face are refused with what is wrong; a good one beside them is used."""
     person = Image.open(portrait(cast_folder, "P002")).convert("RGB").resize((400, 400))
     other = Image.open(portrait(cast_folder, "P005")).convert("RGB").resize((400, 400))
@@ -117,7 +121,9 @@ def test_a_missing_gallery_or_person_is_an_error(tmp_path: Path) -> None:
         entries(None, [tmp_path / "me.jpg"])
 
 
-@pytest.mark.parametrize(("path", "name"), [("../../etc/me.jpg", "me"), ("李雷.png", "李雷"), ("Zoë Đặng.jpg", "Zoë Đặng")])
+@pytest.mark.parametrize(
+    ("path", "name"), [("../../etc/me.jpg", "me"), ("李雷.png", "李雷"), ("Zoë Đặng.jpg", "Zoë Đặng")]
+)
 def test_a_person_is_named_by_the_file_alone(path: str, name: str) -> None:
     """Folders above a photograph, `../` among them, are no part of a name; any script is."""
     assert name_of(Path(path).stem) == name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -30,11 +31,14 @@ def seen(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0, apart: float =
     head = HEAD
     for axis, degrees in turns:
         cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-        head = head @ {
-            "y": np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]]),
-            "x": np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]]),
-            "z": np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]]),
-        }[axis]
+        head = (
+            head
+            @ {
+                "y": np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]]),
+                "x": np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]]),
+                "z": np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]]),
+            }[axis]
+        )
     return (head[None, :, :2] * apart + 200).astype(np.float32)
 
 
@@ -61,9 +65,7 @@ def parts(picture: UInt8, faces: Faces) -> dict[Part, float]:
 
 def falls(values: list[float], *, least: float) -> bool:
     """Whether values never rise, and fall by at least so much in all."""
-    return all(after <= before + 1e-6 for before, after in zip(values, values[1:], strict=False)) and (
-        values[0] - values[-1] >= least
-    )
+    return all(after <= before + 1e-6 for before, after in pairwise(values)) and values[0] - values[-1] >= least
 
 
 def test_a_portrait_is_good_in_every_part(portrait: tuple[UInt8, Faces]) -> None:
@@ -80,7 +82,9 @@ def test_blur_makes_it_less_sharp(portrait: tuple[UInt8, Faces]) -> None:
     """The wider the blur, the lower the sharpness; much blur is below the floor, and the other parts stay."""
     picture, faces = portrait
     eyes = float(np.linalg.norm(faces.points[0, 1] - faces.points[0, 0]))
-    blurred = [cv2.GaussianBlur(picture, (0, 0), eyes * share).astype(np.uint8) for share in (0.01, 0.03, 0.06, 0.1, 0.2)]
+    blurred = [
+        cv2.GaussianBlur(picture, (0, 0), eyes * share).astype(np.uint8) for share in (0.01, 0.03, 0.06, 0.1, 0.2)
+    ]
     measured = [parts(each, faces) for each in blurred]
     assert falls([each[Part.SHARPNESS] for each in measured], least=0.6)
     assert measured[-1][Part.SHARPNESS] < FLOORS[COLUMN[Part.SHARPNESS]]

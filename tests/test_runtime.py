@@ -154,7 +154,7 @@ def test_a_file_that_is_no_model_is_a_model_error(
     whole = detector_path.read_bytes()
     path = tmp_path / "broken.onnx"
     path.write_bytes(whole[: len(whole) // 2] if isinstance(content, str) else content)
-    with pytest.raises(ModelError, match="model 'broken.onnx' does not load") as caught:
+    with pytest.raises(ModelError, match=r"model 'broken\.onnx' does not load") as caught:
         open_network(path, SHAPE, nv12=True, exact=False)
     assert caught.value.hint
 

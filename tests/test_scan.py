@@ -80,7 +80,7 @@ def test_a_finished_scan_is_replayed_without_detecting(job: Job, monkeypatch: py
 
 
 def test_the_cache_holds_no_template_and_no_pixel(job: Job) -> None:
-    """What rests after a scan is boxes, points, scores, qualities, times and thumbnails: nothing of the templates' bytes."""
+    """What rests after a scan is boxes, points, scores, qualities, times and thumbnails; no bytes of a template."""
     seen = run(job)
     kept = b"".join(file.read_bytes() for file in sorted(job.kept.folder.iterdir()))
     assert seen.probes

@@ -42,7 +42,7 @@ def test_a_single_face_is_seen_in_the_mirror_too(recogniser: Recogniser) -> None
 
 def test_a_detector_is_no_recogniser(detector_path: Path) -> None:
     """A model that does not take aligned faces is refused by name."""
-    with pytest.raises(ModelError, match="face_detection_yunet_2023mar.onnx. does not load"):
+    with pytest.raises(ModelError, match=r"face_detection_yunet_2023mar\.onnx. does not load"):
         Recogniser(models.default("recogniser"), detector_path)
 
 

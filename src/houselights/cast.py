@@ -36,10 +36,11 @@ NIGHT = (26, 27, 34)
 LEFT_OUT = {
     "P003": "resembles a real actress",
     "P004": "a lookalike of P002, P006 and P010: scores of 0.5 and more with the default recogniser",
+    "P006": "a lookalike of P004 and P009",
     "P010": "a lookalike of P002, P004 and P006",
 }
 """People of the openpeople package that no event shows, and why."""
-STUDIO, WALKS, ENROLS = "studio_posture.jpg", ("studio_posture.jpg",), ("amateur_selfie.jpg", "studio_portrait.jpg")
+STUDIO, WALKS, ENROLS = "studio_posture.jpg", ("studio_posture.jpg",), ("studio_portrait.jpg",)
 COATS = (
     *((52, 60, 82), (88, 42, 46), (58, 74, 62), (96, 84, 70)),
     *((40, 42, 48), (110, 96, 60), (70, 62, 92), (44, 78, 88)),

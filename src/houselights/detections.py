@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -20,7 +21,7 @@ from houselights.config import private_dir
 from houselights.faces import concatenate
 from houselights.footage import Tally
 from houselights.quality import Quality
-from houselights.sampling import Sight
+from houselights.sampling import THUMBNAIL, Sight
 from houselights.types import Faces
 
 FORMAT = 1
@@ -58,7 +59,7 @@ class Detections:
         while (file := self._file(self._chunks)).is_file():
             try:
                 observations = _read(file)
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            except _DAMAGE:
                 self._remove_from(self._chunks)
                 return
             self._chunks += 1
@@ -110,6 +111,8 @@ class Detections:
                 file.unlink()
 
 
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged chunk raises."""
 _SIGHT = tuple(field.name for field in fields(Sight))
 _COUNTS = ("frames", "left_out", "damaged", "times_made_up")
 
@@ -136,13 +139,11 @@ def _write(file: Path, observations: list[Observation]) -> None:
 
 
 def _read(file: Path) -> list[Observation]:
-    with np.load(file, allow_pickle=False) as data:
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as data:  # numpy leaves a torn file open
         columns = {name: data[name] for name in data.files}
     ends = np.cumsum(columns["counts"])
     faces = Faces(columns["boxes"], columns["points"], columns["scores"])
-    if not len(faces) == len(faces.boxes) == len(faces.points) == len(columns["parts"]) == ends[-1]:
-        msg = f"{file}: columns of different lengths"
-        raise ValueError(msg)
+    _check(columns, len(ends), int(ends[-1]))
     observations = []
     for row, (start, end) in enumerate(zip(ends - columns["counts"], ends, strict=True)):
         # Thumbnails are kept for the last frame of a chunk alone: only it is ever gone on from.
@@ -157,6 +158,17 @@ def _read(file: Path) -> list[Observation]:
         part = slice(int(start), int(end))
         observations.append(Observation(sight, faces[part], Quality(columns["parts"][part]), tally))
     return observations
+
+
+def _check(columns: dict[str, Any], frames: int, faces: int) -> None:
+    """Raise ValueError where a column has another length than the counts say."""
+    lengths = dict.fromkeys(("boxes", "points", "scores", "parts"), faces)
+    lengths |= dict.fromkeys(("tallies", "first_damage_s", *_SIGHT), frames)
+    lengths |= dict.fromkeys(("thumbnail", "analysed_thumbnail"), THUMBNAIL[1])
+    wrong = [name for name, length in lengths.items() if len(columns[name]) != length]
+    if wrong:
+        msg = f"columns of the wrong length: {', '.join(wrong)}"
+        raise ValueError(msg)
 
 
 def _replace(file: Path, content: bytes) -> None:

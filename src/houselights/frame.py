@@ -122,7 +122,8 @@ def _back(onto: Float64, frame: Frame) -> Float64:
     )
     if frame.mirrored:
         turn[0] = [0, 0, across] - turn[0]
-    return turn @ np.vstack([back, [0.0, 0.0, 1.0]])
+    stored: Float64 = turn @ np.vstack([back, [0.0, 0.0, 1.0]])
+    return stored
 
 
 def _warp(plane: UInt8, back: Float64, side: int) -> UInt8:

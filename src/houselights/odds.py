@@ -38,8 +38,8 @@ class Calibration:
 
     @property
     def lowest_rate(self) -> float:
-        """The lowest rate that was measured: no error in n comparisons bounds a rate by 3/n at 95 % (rule of three)."""
-        return 3 / self.comparisons
+        """The lowest rate that was measured; no error in n comparisons bounds a rate by 3/n at 95 % (rule of three)."""
+        return max(self.rates[-1], 3 / self.comparisons)
 
     def score_at(self, fmr: float) -> float:
         """The score from which on strangers' comparisons make up a share `fmr`, rounded up to 1e-6.

@@ -64,9 +64,20 @@ def open_network(path: Path, shape: tuple[int, int, int, int], *, nv12: bool, ex
     kind: type[_OpenVino | _OnnxRuntime] = _OpenVino if chosen() == "openvino" else _OnnxRuntime
     try:
         return kind(path, shape, nv12=nv12, exact=exact)
-    except (RuntimeError, ValueError) as fault:
-        msg = f"model '{path.name}' does not load with input {shape}: {str(fault).strip().splitlines()[-1]}"
+    except _breaks() as fault:
+        reason = str(fault).strip().splitlines() or [type(fault).__name__]
+        msg = f"model '{path.name}' does not load with input {shape}: {reason[-1]}"
         raise ModelError(msg, hint="a model must be an ONNX file with one picture input of four dimensions") from fault
+
+
+def _breaks() -> tuple[type[Exception], ...]:
+    """What a file that is no model makes a runtime raise; the errors of ONNX Runtime share no root but Exception."""
+    common = (RuntimeError, ValueError, LookupError)
+    if "onnxruntime" not in sys.modules:
+        return common
+    states = vars(importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")).values()
+    of_runtime = (each for each in states if isinstance(each, type) and issubclass(each, Exception))
+    return (*common, *of_runtime, importlib.import_module("google.protobuf.message").DecodeError)
 
 
 def chosen() -> Literal["openvino", "onnxruntime"]:
@@ -212,6 +223,7 @@ class _OnnxRuntime:
         providers = ["CPUExecutionProvider"]
         self._session = onnxruntime.InferenceSession(_reshaped(path, shape), options, providers=providers)
         self._input = self._session.get_inputs()[0].name
+        self._session.run(None, {self._input: np.zeros(shape, np.float32)})  # a wrong shape shows in the first run only
         self._nv12 = nv12
         self.runtime = _onnxruntime_name()
 
