@@ -12,7 +12,7 @@ from hypothesis import settings
 from houselights import config, demo, models
 from houselights.event import Event, EventSettings, read_truth
 
-FILM = EventSettings(seconds=8, people=4, width=960, height=540)
+FILM = EventSettings(seconds=8, people=6)
 
 settings.register_profile("houselights", deadline=None, derandomize=True, max_examples=40, database=None)
 settings.load_profile("houselights")

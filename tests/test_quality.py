@@ -54,8 +54,8 @@ def portrait(cast_folder: Path, detector_path: Path) -> tuple[UInt8, Faces]:
 
 @pytest.fixture(scope="module")
 def patch(portrait: tuple[UInt8, Faces]) -> UInt8:
-    """The aligned luma of the portrait's face."""
-    return frame_of(portrait[0]).luma_patch(alignment(portrait[1].points)[0], SIDE)
+    """The middle of the portrait's aligned face, in luma."""
+    return frame_of(portrait[0]).luma_patch(alignment(portrait[1].points)[0], SIDE)[16:-16, 16:-16]
 
 
 def parts(picture: UInt8, faces: Faces) -> dict[Part, float]:

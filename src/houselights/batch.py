@@ -15,7 +15,7 @@ import av.error
 import cv2
 
 from houselights import footage as footages
-from houselights import models, odds, policy
+from houselights import models, odds, policy, runtime
 from houselights import search as searches
 from houselights.config import cache_dir
 from houselights.detections import Detections, key
@@ -33,6 +33,8 @@ from houselights.types import Authority
 
 ALIKE_FMR = 0.01
 """Shots of one track that score like one in a hundred pairs of strangers, or better, are taken for one person."""
+MISSING = 0.9
+"""Where a file states no number of frames, fewer than this share of its rate times its length are worth a note."""
 BREAKS = (Error, OSError, MemoryError, RuntimeError, ValueError, av.error.FFmpegError, cv2.error)
 """What a bad file can make the libraries raise: it ends that file and no other."""
 
@@ -132,7 +134,13 @@ def run(request: Request, watcher: Watcher) -> Outcome:
         passed_over=tuple(Refusal(str(path), reason) for path, reason in passed_over),
         candidates=found,
         appearances=searches.appearances(found),
-        timing=Timing(*(round(s, 3) for s in (ended - began, enrolled - began, scanned - enrolled, ended - scanned))),
+        timing=Timing(
+            total_s=round(ended - began, 3),
+            gallery_s=round(enrolled - began, 3),
+            compiling_s=round(rig.compiling_s, 3),
+            footage_s=round(scanned - enrolled - rig.compiling_s / request.jobs, 3),
+            search_s=round(ended - scanned, 3),
+        ),
     )
     return Outcome(result, gallery)
 
@@ -153,10 +161,10 @@ class Rig:
         self.detector_path = models.path_of(self.detector_model)
         self._recogniser_model, self._recogniser_path = chosen, models.path_of(chosen)
         self._threads = local()
-        small = self.detector(((320, 320),))
+        self.compiling_s = 0.0
         self.uses = (
-            _use("detector", self.detector_model, small.runtime, small.precision),
-            _use("recogniser", chosen, self.recogniser.runtime, self.recogniser.precision),
+            _use("detector", self.detector_model, *runtime.in_use(exact=False)),
+            _use("recogniser", chosen, *runtime.in_use(exact=True)),
         )
 
     @property
@@ -171,7 +179,9 @@ class Rig:
         """This thread's detector for some canvases; the last one used stays compiled."""
         held: Detector | None = getattr(self._threads, "detector", None)
         if held is None or held.canvases != canvases:
+            began = time.perf_counter()
             held = self._threads.detector = Detector(self.detector_path, canvases)
+            self.compiling_s += time.perf_counter() - began
         return held
 
 
@@ -279,9 +289,11 @@ def _notes(facts: Facts, seen: Scan, request: Request) -> Iterator[str]:
     if tally.times_made_up:
         yield f"{tally.times_made_up} frames had no usable time stamp: times were made up from the stated rate"
     read = tally.frames + tally.left_out + tally.damaged
-    whole = request.since_s is None and request.until_s is None
-    if whole and request.sampling.mode != "keys" and facts.declared_frames > read:
-        yield f"the file states {facts.declared_frames} frames, {read} were there: it may be cut off"
+    whole = request.since_s is None and request.until_s is None and request.sampling.mode != "keys"
+    stated = facts.declared_frames or round(facts.rate * facts.duration_s * MISSING)
+    if whole and stated > read:
+        least = "" if facts.declared_frames else "at least "
+        yield f"the file states {least}{stated} frames, {read} were there: parts may be missing"
     if seen.tracks == 0 and tally.frames:
         yield "no face was found by the detector: that is no proof that nobody is to be seen"
 

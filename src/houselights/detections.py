@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,7 @@ _COUNTS = ("frames", "left_out", "damaged", "times_made_up")
 
 
 def _write(file: Path, observations: list[Observation]) -> None:
-    partial = file.with_suffix(f".{os.getpid()}.partial")
+    partial = file.with_suffix(f".{os.getpid()}-{get_ident()}.partial")
     faces = concatenate([each.faces for each in observations])
     names = [name for name in _SIGHT if not name.endswith("thumbnail")]
     sights: dict[str, Any] = {name: np.array([getattr(each.sight, name) for each in observations]) for name in names}
@@ -172,7 +173,7 @@ def _check(columns: dict[str, Any], frames: int, faces: int) -> None:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    partial = file.with_suffix(f".{os.getpid()}.partial")
+    partial = file.with_suffix(f".{os.getpid()}-{get_ident()}.partial")
     with partial.open("wb") as stream:
         stream.write(content)
         stream.flush()

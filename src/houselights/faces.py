@@ -104,16 +104,21 @@ class Detector:
         luma, chroma = frame.nv12(*content, self._reformatter)
         if content == canvas:
             return luma, chroma
-        columns, rows = canvas
-        filled = np.full((rows, columns), 16, np.uint8), np.full((rows // 2, columns // 2, 2), 128, np.uint8)  # black
-        filled[0][: luma.shape[0], : luma.shape[1]] = luma
-        filled[1][: chroma.shape[0], : chroma.shape[1]] = chroma
-        return filled
+        return _filled(luma, canvas, 16), _filled(chroma, (canvas[0] // 2, canvas[1] // 2), 128)  # with black
 
     def _read(self, outputs: Outputs, which: int, frame: Frame) -> Faces:
         content = _content(frame.size, self.canvases[which])
         width, height = frame.size
         return decode(outputs, self._grids[which], (width / content[0], height / content[1]))
+
+
+def _filled(plane: UInt8, canvas: Canvas, value: int) -> UInt8:
+    """A plane with rows below and columns to the right of it, up to the canvas."""
+    rows, columns = plane.shape[:2]
+    filled = np.empty((canvas[1], canvas[0], *plane.shape[2:]), np.uint8)
+    filled[:rows, :columns] = plane
+    filled[rows:], filled[:rows, columns:] = value, value
+    return filled
 
 
 def _grid(canvas: Canvas) -> tuple[Float32, ...]:

@@ -38,7 +38,7 @@ VIDEO_SUFFIXES = frozenset(
 SMALLEST_SIDE = 16  # pixels: nothing smaller can hold a face with five points
 LARGEST_SIDE = 32_766  # pixels: OpenCV warps no larger picture
 LARGEST_PICTURE = 1 << 27  # pixels: 16384 x 8192; a larger picture is a mistake or an attack on memory
-DECODE_THREADS = 2
+DECODE_THREADS = 3  # beside two that detect: one frame is ready while another is decoded
 _NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
 
 Skip = Literal["none", "nonref", "nonkey"]

@@ -31,7 +31,7 @@ FLOORS = np.array([0.10, 0.25, 0.15, 0.15, 0.60], np.float32)  # below any one o
 FULL_EYES = 40.0  # pixels between the eyes from which more do not help: an aligned face has 35
 SHARP = 0.14  # mean edge strength over contrast at which a face counts as sharp
 _ROUNDING = 3  # grey levels of edge strength that come from rounding: an even slope has them too
-_MARGIN = 0.14  # the outer share of an aligned face that shows background
+_EDGE = 16  # pixels at the edge of an aligned face that show background
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +65,39 @@ class Quality:
 
 
 def measure(frame: Frame, faces: Faces) -> Quality:
-    """The quality of each face of a frame."""
-    onto = alignment(faces.points)
-    patches = [frame.luma_patch(each, SIDE) for each in onto]
-    parts = np.empty((len(faces), len(Part)), np.float32)
-    for row, patch in enumerate(patches):
-        parts[row, 0], parts[row, 3] = sharpness(patch), exposure(patch)
+    """The quality of each face of a frame.
+
+    The pixels of a face that size, pose or detector score rule out are not looked at: its sharpness and exposure are
+    given as their floors.
+    """
+    parts = np.tile(FLOORS, (len(faces), 1))
     parts[:, 1] = size(faces.points)
     parts[:, 2] = pose(faces.points)
     parts[:, 4] = np.clip((faces.scores - SCORE + 0.1) / (0.9 - SCORE + 0.1), 0, 1)
+    looked_at = np.flatnonzero((parts >= FLOORS).all(axis=1))
+    onto = alignment(faces.points[looked_at])
+    onto[:, :, 2] -= _EDGE
+    for row, each in zip(looked_at, onto, strict=True):
+        patch = frame.luma_patch(each, SIDE - 2 * _EDGE)
+        parts[row, 0], parts[row, 3] = sharpness(patch), exposure(patch)
     return Quality(parts)
 
 
 def sharpness(patch: UInt8) -> float:
-    """How strong the finest edges of an aligned face are against its contrast: 1 sharp, 0 without any edge."""
-    inner = _inner(patch)
-    _, contrast = _mean_and_contrast(inner)
+    """How strong the finest edges of an aligned face's middle are against its contrast: 1 sharp, 0 without any edge."""
+    _, contrast = _mean_and_contrast(patch)
     if contrast < 1:
         return 0.0
-    edges = cv2.convertScaleAbs(cv2.Laplacian(inner, cv2.CV_16S, ksize=1))
+    edges = cv2.convertScaleAbs(cv2.Laplacian(patch, cv2.CV_16S, ksize=1))
     return min(1.0, cv2.mean(cv2.subtract(edges, np.full_like(edges, _ROUNDING)))[0] / contrast / SHARP)
 
 
 def exposure(patch: UInt8) -> float:
     """1 for a face that is neither dark nor burnt out nor flat: mean, contrast and the share that is not clipped."""
-    inner = _inner(patch)
-    middle, contrast = _mean_and_contrast(inner)
-    kept = cv2.countNonZero(cv2.inRange(inner, 5, 250)) / inner.size
+    middle, contrast = _mean_and_contrast(patch)
+    if contrast < 1:
+        return 0.0
+    kept = cv2.countNonZero(cv2.inRange(patch, 5, 250)) / patch.size
     place = min(1.0, middle / 60, (255 - middle) / 40)
     return max(0.0, place * min(1.0, contrast / 20) * kept)
 
@@ -99,11 +105,6 @@ def exposure(patch: UInt8) -> float:
 def _mean_and_contrast(patch: UInt8) -> tuple[float, float]:
     mean, deviation = cv2.meanStdDev(patch)
     return float(mean[0, 0]), float(deviation[0, 0])
-
-
-def _inner(patch: UInt8) -> UInt8:
-    edge = round(patch.shape[0] * _MARGIN)
-    return patch[edge:-edge, edge:-edge]
 
 
 def size(points: Float32) -> Float64:

@@ -144,7 +144,11 @@ class Timing:
 
     total_s: float
     gallery_s: float
+    """Loading the recogniser and enrolling."""
+    compiling_s: float
+    """Preparing the detector for the footage's sizes."""
     footage_s: float
+    """From the first file to the last template."""
     search_s: float
 
 

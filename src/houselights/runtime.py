@@ -98,19 +98,20 @@ def _installed(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
+def in_use(*, exact: bool) -> tuple[str, Precision]:
+    """Name and version of the runtime, and the precision that a network will have on it."""
+    if chosen() == "openvino":
+        return _openvino_name(), _precision(exact=exact)
+    return _onnxruntime_name(), "f32"
+
+
 def describe() -> dict[str, str]:
     """Names and versions for `houselights info`: processor, runtime, precision of the detector."""
-    runtime = chosen()
-    facts = {"processor": _processor(), "cores": str(os.cpu_count()), "runtime": runtime}
-    if runtime == "openvino":
-        core = _core()
-        facts["runtime"] = _openvino_name()
-        facts["processor"] = str(core.get_property("CPU", "FULL_DEVICE_NAME"))
-        facts["features"] = ", ".join(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
-        facts["detector precision"] = _precision(exact=False)
-    else:
-        facts["runtime"] = _onnxruntime_name()
-        facts["detector precision"] = "f32"
+    name, precision = in_use(exact=False)
+    facts = {"processor": _processor(), "cores": str(os.cpu_count()), "runtime": name, "detector precision": precision}
+    if chosen() == "openvino":
+        facts["processor"] = str(_core().get_property("CPU", "FULL_DEVICE_NAME"))
+        facts["features"] = ", ".join(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
     return facts
 
 
@@ -155,7 +156,8 @@ class _OpenVino:
         self.precision = _precision(exact=exact)
         settings = {
             "INFERENCE_PRECISION_HINT": self.precision,
-            "NUM_STREAMS": str(min(SLOTS, os.cpu_count() or 1)),
+            "NUM_STREAMS": str(min(SLOTS, (os.cpu_count() or 1) + 1)),
+            "ENABLE_CPU_PINNING": False,  # decoding shares the cores
             "CACHE_DIR": "",
         }
         compiled = _core().compile_model(model, "CPU", settings)

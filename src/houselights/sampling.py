@@ -17,7 +17,7 @@ from houselights.frame import Frame
 from houselights.types import UInt8
 
 THUMBNAIL = (64, 36)
-SOONEST_S = 0.16  # `auto` never analyses sooner after the last time: a walking face moves less than its own side
+SOONEST_S = 0.15  # `auto` never analyses sooner after the last time: a walking face moves about its own side
 LATEST_S = 1.0  # and never later
 CHANGED = 12  # grey levels by which a thumbnail's pixel counts as changed
 CHANGED_SHARE = 0.004  # share of such pixels that makes a frame worth analysing: about nine of them

@@ -23,8 +23,8 @@ STRONG = 0.6  # detector score from which a face may begin a track
 GAP_S = 2.0  # seconds a face may be out of sight before its track ends: somebody walks past in less
 MISSES = 3  # and so many analysed frames, so that sparse sampling does not cut tracks
 SHOTS = 4  # best shots kept for a track
-SPACING_S = 0.4  # seconds between two shots of a track: views, not copies of one view
-BETTER = 0.02  # a shot replaces another when its quality is better by this much
+SPACING_S = 0.5  # seconds between two shots of a track: views, not copies of one view
+BETTER = 0.04  # a shot replaces another when its quality is better by this much
 
 # Chosen on synthetic events (bench/tracking.py), those with a moving camera among them.
 _JITTER = 0.08  # sides by which a detector's box misses the face's middle
