@@ -37,7 +37,7 @@ lock: .venv-lock/.installed  ## Choose the newest versions again and write their
 	@$(COMPILE) --upgrade --extra bench --constraint requirements.lock --output-file requirements-bench.lock
 
 clean:  ## Remove what make and the tools made; caches of weights stay
-	rm -rf .venv .venv-lock .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist demo out
+	rm -rf .venv .venv-lock .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist houselights-demo
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A changed lock makes a fresh .venv, so that nothing of the old lock stays behind.

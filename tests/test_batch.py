@@ -120,6 +120,15 @@ def test_refusals_come_before_any_footage_is_opened(film: Path, tmp_path: Path) 
         batch.run(replace(request(film), recogniser="w600k_mbf"), Nobody())
 
 
+def test_crowd_looks_at_twice_the_size_as_well(film: Path) -> None:
+    """With `crowd` no fewer faces are found, each still once, and the result is kept under another name."""
+    one = replace(request(film), sampling=Sampling("every", 20))
+    plain, crowd = (batch.run(replace(one, crowd=flag), Nobody()).result.footage[0] for flag in (False, True))
+    assert crowd.faces >= plain.faces > 0
+    assert crowd.faces < 2 * plain.faces
+    assert crowd.frames_analysed == plain.frames_analysed == 10
+
+
 def test_a_range_outside_the_footage_is_said(film: Path) -> None:
     """--from beyond the end is that file's error."""
     result = batch.run(replace(request(film), since_s=500.0), Nobody()).result
