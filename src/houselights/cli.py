@@ -20,6 +20,7 @@ from houselights.sampling import Sampling
 from houselights.script import EventSettings
 from houselights.templates import Recogniser
 from houselights.types import Purpose
+from houselights.words import short_clock
 
 FAILED = 1  # exit status: nothing was done
 PARTLY = 3  # exit status: done, but some footage could not be searched
@@ -330,4 +331,4 @@ def run_demo(
 
 
 def _times(spans: tuple[tuple[float, float], ...]) -> str:
-    return ", ".join(f"{display.short_clock(start)} to {display.short_clock(end)}" for start, end in spans)
+    return ", ".join(f"{short_clock(start)} to {short_clock(end)}" for start, end in spans)

@@ -25,6 +25,7 @@ from rich.table import Table
 from houselights.errors import Error
 from houselights.footage import Facts
 from houselights.result import FootageUse, Result
+from houselights.words import clock, rate_words
 
 PIPE_WIDTH = 240  # columns where the output is no terminal: wide enough to leave each row of a table on one line
 
@@ -35,25 +36,6 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 def shown(text: object) -> str:
     """Text from outside, safe to print: no control characters, no markup."""
     return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
-
-
-def clock(seconds: float) -> str:
-    """Hours, minutes and seconds to the millisecond: 0:01:02.340."""
-    whole = round(seconds * 1000)
-    return f"{whole // 3_600_000}:{whole // 60_000 % 60:02d}:{whole // 1000 % 60:02d}.{whole % 1000:03d}"
-
-
-def short_clock(seconds: float) -> str:
-    """Minutes and seconds to the tenth, where more would only be noise: 1:02.3."""
-    tenths = round(seconds * 10)
-    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
-
-
-def one_in(fmr: float) -> str:
-    """A rate as people say it, to two digits: 1 in 180,000."""
-    times = 1 / fmr
-    step = 10 ** max(0, len(str(int(times))) - 2)
-    return f"1 in {round(times / step) * step:,}"
 
 
 def say(text: str) -> None:
@@ -223,8 +205,7 @@ def _candidates(found: Result) -> Table:
     for each in found.candidates:
         names = shown(each.subject), shown(Path(each.footage).name)
         times = clock(each.start_s), clock(each.end_s)
-        bound = "at most " if each.fmr <= found.threshold.lowest_fmr else ""
-        rate = f"{bound}{one_in(each.fmr)}"
+        rate = rate_words(each.fmr, found.threshold.lowest_fmr)
         table.add_row(*names, *times, f"{each.score:.3f}", rate, shown(Path(each.reference).name))
     return table
 

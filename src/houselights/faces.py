@@ -112,6 +112,25 @@ class Detector:
         return decode(outputs, self._grids[which], (width / content[0], height / content[1]))
 
 
+class Detectors:
+    """Detectors with one canvas each, compiled when first asked for and kept."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is compiled yet."""
+        self._path = path
+        self._compiled: dict[Canvas, Detector] = {}
+
+    def on(self, canvas: Canvas) -> Detector:
+        """The detector for a canvas.
+
+        Raises:
+            ModelError: the file is no YuNet-like model.
+        """
+        if canvas not in self._compiled:
+            self._compiled[canvas] = Detector(self._path, (canvas,))
+        return self._compiled[canvas]
+
+
 def _filled(plane: UInt8, canvas: Canvas, value: int) -> UInt8:
     """A plane with rows below and columns to the right of it, up to the canvas."""
     rows, columns = plane.shape[:2]

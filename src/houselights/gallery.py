@@ -13,7 +13,7 @@ import numpy as np
 
 from houselights import photograph
 from houselights.errors import GalleryError, PhotographError
-from houselights.faces import SIDE, Canvas, Detector, alignment
+from houselights.faces import SIDE, Canvas, Detectors, alignment
 from houselights.frame import Frame
 from houselights.quality import Quality, measure
 from houselights.result import Refusal
@@ -131,8 +131,7 @@ class Portraitist:
 
     def __init__(self, detector_path: Path) -> None:
         """Nothing is loaded yet."""
-        self._path = detector_path
-        self._detectors: dict[Canvas, Detector] = {}
+        self._detectors = Detectors(detector_path)
 
     def faces(self, frame: Frame) -> Faces:
         """The faces of a photograph, the highest first, from the first canvas on which any was found."""
@@ -146,9 +145,7 @@ class Portraitist:
 
     def _on_each_canvas(self, frame: Frame) -> Iterator[Faces]:
         for canvas in CANVASES:
-            if canvas not in self._detectors:
-                self._detectors[canvas] = Detector(self._path, (canvas,))
-            found = self._detectors[canvas].detect(frame)
+            found = self._detectors.on(canvas).detect(frame)
             yield found[found.scores >= CLEAR]
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from houselights import photograph
 from houselights.batch import BREAKS, Outcome
 from houselights.errors import Error
-from houselights.faces import Canvas, Detector, canvas, overlap
+from houselights.faces import Canvas, Detectors, canvas, overlap
 from houselights.footage import Facts, Footage
 from houselights.frame import Frame
 from houselights.gallery import Reference, still
@@ -131,14 +131,12 @@ class _Cutter:
     """Cuts faces out of frames. Detectors stay compiled, one for each canvas."""
 
     def __init__(self, detector_path: Path) -> None:
-        self._path = detector_path
-        self._detectors: dict[Canvas, Detector] = {CLOSE: Detector(detector_path, (CLOSE,))}
+        self._detectors = Detectors(detector_path)
+        self._detectors.on(CLOSE)  # so that a detector that cannot be loaded is known before any footage is read
 
     def cut(self, frame: Frame, own: Float32, shape: Canvas) -> Iterator[Picture]:
         """A picture for each box of `own` (n, 4) in one frame."""
-        if shape not in self._detectors:
-            self._detectors[shape] = Detector(self._path, (shape,))
-        found = self._detectors[shape].detect(frame).boxes
+        found = self._detectors.on(shape).detect(frame).boxes
         ready = frame.planar()
         for box in own:
             onto, side = _window(box, frame.size)
@@ -153,7 +151,7 @@ class _Cutter:
 
         So near, the detector sees hair and chin of the shown head as faces too: what lies half in its box is left out.
         """
-        boxes = self._detectors[CLOSE].detect(still(patch)).boxes
+        boxes = self._detectors.on(CLOSE).detect(still(patch)).boxes
         union = overlap(boxes, face[None])[:, 0]
         areas, own = boxes[:, 2:].prod(axis=-1), face[2:].prod()
         shared = union * (areas + own) / (1 + union)

@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -20,6 +19,7 @@ from houselights import __version__
 from houselights.batch import Outcome
 from houselights.pictures import Picture, Pictures
 from houselights.result import Appearance, Candidate, FootageUse, Result
+from houselights.words import clock, one_in, rate_words
 
 JOINERS = "\u200c\u200d"  # they shape letters in Persian, Hindi and others
 KEPT = {"\n", *JOINERS}
@@ -125,25 +125,12 @@ def summary(result: Result) -> str:
     )
 
 
-def rate_words(fmr: float, lowest: float) -> str:
-    """A rate as one in so many, rounded down to two digits; a rate at the lowest that was measured is only a bound."""
-    return f"{'at most' if fmr <= lowest else 'about'} 1 in {_one_in(fmr):,}"
-
-
 def chance_words(fmr: float, comparisons: int, lowest: float) -> str:
     """What a rate means for all comparisons of a search together."""
     expected, bound = fmr * comparisons, "at most" if fmr <= lowest else "about"
     if expected > 0.5:
         return f"strangers alone would give {bound} {_count(max(1, math.ceil(expected)), 'such score')} in it"
-    return f"strangers alone would reach such a score in {bound} 1 of {_one_in(expected):,} searches like it"
-
-
-def clock(seconds: float) -> str:
-    """A time in a file as h:mm:ss.mmm."""
-    thousandths = round(seconds * 1000)
-    whole, rest = divmod(abs(thousandths), 1000)
-    sign = "-" if thousandths < 0 else ""
-    return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}.{rest:03}"
+    return f"strangers alone would reach such a score in {bound} 1 of {one_in(expected):,} searches like it"
 
 
 def visible(value: object) -> object:
@@ -181,13 +168,6 @@ def _day(moment: str) -> str:
 def _count(number: int, noun: str) -> str:
     """`1 file`, `1,234 files`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def _one_in(rate: float) -> int:
-    """1 / rate, rounded down to two digits; in decimals, so that 5e-07 is 1 in 2,000,000 and not 1 in 1,900,000."""
-    times = Decimal(1) / Decimal(repr(max(rate, 1e-15)))
-    step = Decimal(10) ** max(times.adjusted() - 1, 0)
-    return max(1, int(times // step * step))
 
 
 def _searched(result: Result) -> int:

@@ -29,7 +29,6 @@ class Recogniser:
         """
         self.model = model
         self._network = open_network(path, (1, 3, SIDE, SIDE), nv12=False, exact=True)
-        self.runtime, self.precision = self._network.runtime, self._network.precision
         outputs = self._network.run((self._input(np.zeros((SIDE, SIDE, 3), np.uint8)),))
         if len(outputs) != 1 or outputs[0].ndim != 2 or len(outputs[0]) != 1:
             shapes = ", ".join(str(output.shape) for output in outputs)
