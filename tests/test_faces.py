@@ -187,7 +187,9 @@ def test_a_recogniser_is_no_detector(recogniser_path: Path) -> None:
     [
         ((1920, 1080), (960, 544)),
         ((1080, 1920), (544, 960)),
-        ((1280, 720), (960, 544)),
+        ((1280, 720), (1280, 736)),
+        ((720, 1280), (736, 1280)),
+        ((1024, 768), (1024, 768)),
         ((3840, 2160), (1920, 1088)),
         ((2560, 1440), (1280, 736)),
         ((320, 240), (640, 480)),
@@ -197,7 +199,7 @@ def test_a_recogniser_is_no_detector(recogniser_path: Path) -> None:
     ],
 )
 def test_the_canvas_fits_the_footage(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    """960 on the long side up to 1080p, half of what is larger, twice of what is small, never beyond 1920."""
+    """Its own size up to 1280, half of what is larger but 960 at least, twice of what is small, never beyond 1920."""
     assert canvas(*size) == expected
 
 

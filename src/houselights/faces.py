@@ -21,6 +21,7 @@ SCORE = 0.4  # the lowest detector score kept; a track needs better ones than th
 OVERLAP = 0.4  # two boxes that share more of their union than this are one face
 STRIDES = (8, 16, 32)
 LONG_SIDE = 960
+NATIVE_SIDE = 1280  # up to here footage is looked at pixel by pixel
 LARGEST_LONG_SIDE = 1920
 
 # Where the five points lie in an aligned face: the template that ArcFace-style recognisers were trained with
@@ -35,7 +36,9 @@ Canvas = tuple[int, int]
 
 
 def canvas(width: int, height: int, *, long_side: int | None = None) -> Canvas:
-    """The detector's input for footage: 960 on the long side up to 1080p, half the picture above, twice a small one.
+    """The detector's input for footage: its own size up to 1280 on the long side, half of what is larger.
+
+    Never less than 960, save that a small picture is no more than doubled; never more than 1920.
 
     Args:
         width: of the upright picture, pixels.
@@ -43,7 +46,8 @@ def canvas(width: int, height: int, *, long_side: int | None = None) -> Canvas:
         long_side: use this instead, in pixels.
     """
     longest = max(width, height)
-    wanted = long_side or min(max(LONG_SIDE, longest // 2), 2 * longest, LARGEST_LONG_SIDE)
+    own = longest if longest <= NATIVE_SIDE else longest // 2
+    wanted = long_side or min(max(LONG_SIDE, own), 2 * longest, LARGEST_LONG_SIDE)
     sides = [max(32, -(-round(side * wanted / longest) // 32) * 32) for side in (width, height)]
     return sides[0], sides[1]
 
