@@ -220,39 +220,37 @@ def test_every_canvas_can_be_computed_on(width: int, height: int, asked: int | N
 
 def test_an_output_means_what_its_formula_says() -> None:
     """One anchor of each stride: the score is the root of class times object, sides are powers, places are strides."""
-    grids = []
     outputs: list[list[Float32]] = [[], [], [], []]
     for stride in STRIDES:
         rows, columns = 64 // stride, 96 // stride
-        grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2).astype(np.float32)
-        grids.append(grid)
         for kind, numbers in zip(outputs, (1, 1, 4, 10), strict=True):
-            kind.append(np.zeros((1, len(grid), numbers), np.float32))
+            kind.append(np.zeros((1, rows * columns, numbers), np.float32))
         index = columns * (rows - 1) + 1  # the last row's second column
         for kind, values in zip(outputs, ([0.9], [0.4], [0.5, 0.25, 0.0, np.log(2)], [0.5] * 10), strict=True):
             kind[-1][0, index] = values
-    faces = decode(tuple(array for kind in outputs for array in kind), tuple(grids), (2.0, 3.0))
+    faces = decode(tuple(array for kind in outputs for array in kind), (96, 64), SCORE)
     assert faces.scores == pytest.approx(np.full(3, np.sqrt(0.36)), abs=1e-6)
     for row, stride in enumerate(STRIDES):
         column, line = 1, 64 // stride - 1
         centre = np.array([(column + 0.5) * stride, (line + 0.25) * stride])
         sides = np.array([stride, 2 * stride])
-        assert faces.boxes[row] == pytest.approx(np.hstack([(centre - sides / 2) * (2, 3), sides * (2, 3)]), abs=1e-4)
+        assert faces.boxes[row] == pytest.approx(np.hstack([centre - sides / 2, sides]), abs=1e-4)
         assert faces.points[row] == pytest.approx(
-            np.tile([(column + 0.5) * stride * 2, (line + 0.5) * stride * 3], (5, 1)), abs=1e-4
+            np.tile([(column + 0.5) * stride, (line + 0.5) * stride], (5, 1)), abs=1e-4
         )
 
 
 @given(kind=st.floats(0, 1.1), thing=st.floats(0, 1.1))
 def test_scores_are_between_0_and_1_and_low_ones_are_dropped(kind: float, thing: float) -> None:
     """Outputs a little beyond 1 do no harm."""
-    grid = np.zeros((1, 2), np.float32)
     outputs = [
-        np.full((1, 1, numbers), value, np.float32) for numbers, value in ((1, kind), (1, thing), (4, 0), (10, 0))
+        np.full((1, (32 // stride) ** 2, numbers), value, np.float32)
+        for numbers, value in ((1, kind), (1, thing), (4, 0), (10, 0))
+        for stride in STRIDES
     ]
-    faces = decode(tuple(array for array in outputs for _ in STRIDES), (grid, grid, grid), (1.0, 1.0))
+    faces = decode(tuple(outputs), (32, 32), SCORE)
     score = np.sqrt(min(kind * thing, 1))
-    assert len(faces) == (3 if score >= SCORE else 0) or abs(score - SCORE) < 1e-3
+    assert len(faces) == (16 + 4 + 1 if score >= SCORE else 0) or abs(score - SCORE) < 1e-3
     assert ((faces.scores >= SCORE) & (faces.scores <= 1)).all()
 
 

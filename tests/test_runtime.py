@@ -31,7 +31,7 @@ def each_runtime(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def network(each_runtime: str, detector_path: Path) -> Network:
     """The detector's network on each runtime."""
-    opened = open_network(detector_path, SHAPE, nv12=True, exact=True)
+    opened = open_network(detector_path, SHAPE, nv12="bgr", exact=True)
     assert each_runtime in opened.runtime.lower().replace(" ", "")
     return opened
 
@@ -68,7 +68,7 @@ def test_both_runtimes_compute_the_same_in_full_precision(
     vectors = []
     for name in ("openvino", "onnxruntime"):
         monkeypatch.setenv(VARIABLE, name)
-        opened = open_network(recogniser_path, (1, 3, 112, 112), nv12=False, exact=True)
+        opened = open_network(recogniser_path, (1, 3, 112, 112), nv12=None, exact=True)
         assert opened.precision == "f32"
         vectors.append(opened.run((tensor,))[0].ravel().astype(np.float64))
     cosine = vectors[0] @ vectors[1] / np.linalg.norm(vectors[0]) / np.linalg.norm(vectors[1])
@@ -125,7 +125,7 @@ def test_an_error_of_the_caller_comes_through(network: Network) -> None:
 def test_a_runtime_that_is_not_known_is_a_settings_error(monkeypatch: pytest.MonkeyPatch, detector_path: Path) -> None:
     """The error names the variable, the value and what is expected."""
     monkeypatch.setenv(VARIABLE, "tensorflow")
-    for ask in (chosen, describe, lambda: open_network(detector_path, SHAPE, nv12=True, exact=False)):
+    for ask in (chosen, describe, lambda: open_network(detector_path, SHAPE, nv12="bgr", exact=False)):
         with pytest.raises(SettingsError, match=f"{VARIABLE} is 'tensorflow', expected openvino or onnxruntime"):
             ask()
 
@@ -155,7 +155,7 @@ def test_a_file_that_is_no_model_is_a_model_error(
     path = tmp_path / "broken.onnx"
     path.write_bytes(whole[: len(whole) // 2] if isinstance(content, str) else content)
     with pytest.raises(ModelError, match=r"model 'broken\.onnx' does not load") as caught:
-        open_network(path, SHAPE, nv12=True, exact=False)
+        open_network(path, SHAPE, nv12="bgr", exact=False)
     assert caught.value.hint
 
 
@@ -163,7 +163,7 @@ def test_a_shape_that_a_model_does_not_take_is_a_model_error(each_runtime: str, 
     """A recogniser takes 112x112 pixels and no other size."""
     assert each_runtime
     with pytest.raises(ModelError, match="does not load with input"):
-        open_network(recogniser_path, (1, 3, 544, 960), nv12=False, exact=True).run(
+        open_network(recogniser_path, (1, 3, 544, 960), nv12=None, exact=True).run(
             (np.zeros((1, 3, 544, 960), np.float32),)
         )
 

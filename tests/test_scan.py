@@ -1,5 +1,6 @@
 """One footage from its first frame to its last: what is kept, what is gone on with, and what a track's shots say."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +16,14 @@ from houselights.templates import Recogniser
 from houselights.tracks import Shot, Track
 
 ALIKE = 0.3
+Run = Callable[[Job], Scan]
 
 
 @pytest.fixture(scope="module")
-def recogniser(recogniser_path: Path) -> Recogniser:
-    """The default recogniser."""
-    return Recogniser(models.default("recogniser"), recogniser_path)
-
-
-def run(job: Job) -> Scan:
+def run(recogniser_path: Path) -> Run:
     """A scan that nobody watches."""
-    return scan(job, lambda _seconds, _frames: None)
+    recogniser = Recogniser(models.default("recogniser"), recogniser_path)
+    return lambda job: scan(job, recogniser, ALIKE, lambda _seconds, _frames: None)
 
 
 def templates(seen: Scan) -> bytes:
@@ -34,15 +32,15 @@ def templates(seen: Scan) -> bytes:
 
 
 @pytest.fixture
-def job(film: Path, detector_path: Path, recogniser: Recogniser, tmp_path: Path) -> Job:
+def job(film: Path, detector_path: Path, tmp_path: Path) -> Job:
     """A scan of the film with an empty cache."""
     footage = Footage(film / "event.mp4")
     detector = Detector(detector_path, (canvas(footage.facts.width, footage.facts.height),))
-    return Job(footage, detector, recogniser, Sampling("all"), Range(), Detections(tmp_path / "kept"), ALIKE)
+    return Job(footage, detector, Sampling("all"), Range(), Detections(tmp_path / "kept"))
 
 
 def test_a_scan_that_was_killed_goes_on_to_the_same_result(
-    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T9: stopped after any chunk, the rest gives byte for byte the templates, times and counts of a whole run."""
     monkeypatch.setattr("houselights.detections.CHUNK_FRAMES", 50)
@@ -54,9 +52,7 @@ def test_a_scan_that_was_killed_goes_on_to_the_same_result(
         folder.mkdir()
         for chunk in chunks[:stop]:
             (folder / chunk.name).write_bytes(chunk.read_bytes())
-        again = run(
-            Job(job.footage, job.detector, job.recogniser, job.sampling, job.part, Detections(folder), job.alike)
-        )
+        again = run(Job(job.footage, job.detector, job.sampling, job.part, Detections(folder)))
         assert templates(again) == templates(whole)
         assert [(p.track, p.start_s, p.end_s, p.shots) for p in again.probes] == [
             (p.track, p.start_s, p.end_s, p.shots) for p in whole.probes
@@ -69,17 +65,17 @@ def test_a_scan_that_was_killed_goes_on_to_the_same_result(
         )
 
 
-def test_a_finished_scan_is_replayed_without_detecting(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_scan_is_replayed_without_detecting(run: Run, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second search of the same footage embeds anew and detects nothing."""
     first = run(job)
     again = Detections(job.kept.folder)
     monkeypatch.setattr(Detector, "stream", None)
-    second = run(Job(job.footage, job.detector, job.recogniser, job.sampling, job.part, again, job.alike))
+    second = run(Job(job.footage, job.detector, job.sampling, job.part, again))
     assert templates(second) == templates(first)
     assert second.tally == first.tally
 
 
-def test_the_cache_holds_no_template_and_no_pixel(job: Job) -> None:
+def test_the_cache_holds_no_template_and_no_pixel(run: Run, job: Job) -> None:
     """What rests after a scan is boxes, points, scores, qualities, times and thumbnails; no bytes of a template."""
     seen = run(job)
     kept = b"".join(file.read_bytes() for file in sorted(job.kept.folder.iterdir()))
@@ -94,19 +90,19 @@ def test_the_cache_holds_no_template_and_no_pixel(job: Job) -> None:
     }  # fmt: skip
 
 
-def test_a_range_is_analysed_alone(job: Job, tmp_path: Path) -> None:
+def test_a_range_is_analysed_alone(run: Run, job: Job, tmp_path: Path) -> None:
     """Nothing before --from or from --to on is seen."""
     facts = job.footage.facts
     part = Range(facts.ticks(1.0), facts.ticks(2.0))
     kept = Detections(tmp_path / "part")
-    seen = run(Job(job.footage, job.detector, job.recogniser, job.sampling, part, kept, job.alike))
+    seen = run(Job(job.footage, job.detector, job.sampling, part, kept))
     assert seen.analysed == 25
     assert all(1.0 <= probe.start_s <= probe.end_s < 2.0 for probe in seen.probes)
 
 
-def test_auto_looks_at_fewer_frames_and_counts_all(job: Job, tmp_path: Path) -> None:
+def test_auto_looks_at_fewer_frames_and_counts_all(run: Run, job: Job, tmp_path: Path) -> None:
     """`auto` analyses a part of the frames; those decoded and those left out together are all there are."""
-    auto = Job(job.footage, job.detector, job.recogniser, AUTO, job.part, Detections(tmp_path / "auto"), job.alike)
+    auto = Job(job.footage, job.detector, AUTO, job.part, Detections(tmp_path / "auto"))
     seen = run(auto)
     assert 0 < seen.analysed < job.footage.facts.declared_frames / 2
     assert seen.tally.frames + seen.tally.left_out == job.footage.facts.declared_frames

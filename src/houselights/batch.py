@@ -231,16 +231,16 @@ def _scan(number: int, opened: Footage, request: Request, rig: Rig, watcher: Wat
         kept.clear()
     detector = rig.detector(_canvases(facts, request))
     alike = rig.calibration.score_at(ALIKE_FMR)
-    job = Job(opened, detector, rig.recogniser, request.sampling, _part(facts, request), kept, alike)
+    job = Job(opened, detector, request.sampling, _part(facts, request), kept)
     watcher.begin(number, facts, kept=kept.started)
 
     def progress(seconds: float, frames: int) -> None:
         watcher.progress(number, seconds, frames)
 
     try:
-        return scan(job, progress)
+        return scan(job, rig.recogniser, alike, progress)
     except RestartError:
-        return scan(replace(job, kept=Detections(kept.folder)), progress)
+        return scan(replace(job, kept=Detections(kept.folder)), rig.recogniser, alike, progress)
 
 
 def _canvases(facts: Facts, request: Request) -> tuple[Canvas, ...]:

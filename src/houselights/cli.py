@@ -7,15 +7,34 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
-from houselights import __version__, batch, config, demo, display, models, odds, pictures, policy, report, runtime
+from houselights import (
+    __version__,
+    batch,
+    check,
+    config,
+    demo,
+    display,
+    models,
+    odds,
+    pictures,
+    policy,
+    report,
+    runtime,
+    sheet,
+)
 from houselights import event as events
+from houselights import manifest as manifests
+from houselights import redact as redacting
+from houselights import release as releases
 from houselights.cast import read_cast
+from houselights.cover import Fill
 from houselights.errors import Error, SettingsError
 from houselights.gallery import Enroller, Portraitist, entries
+from houselights.heads import Recall
 from houselights.sampling import Sampling
 from houselights.script import EventSettings
 from houselights.templates import Recogniser
@@ -23,7 +42,8 @@ from houselights.types import Purpose
 from houselights.words import short_clock
 
 FAILED = 1  # exit status: nothing was done
-PARTLY = 3  # exit status: done, but some footage could not be searched
+PARTLY = 3  # exit status: done, but some footage could not be read
+BLOCKED = 4  # exit status: the check found faces, and the release was kept aside
 
 DEFAULTS = EventSettings()
 
@@ -159,6 +179,115 @@ def _fetch_if_missing(*roles: models.Role) -> None:
             display.say(f"fetching {model.name} ({model.licence}), once: {model.note}")
             with display.download(model.name) as bar:
                 models.fetch(model, bar, beside=wanted)
+
+
+@app.command()
+def redact(
+    footage: Annotated[Path, typer.Argument(help="A video file, a photograph, or a folder of them.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="The released file (.mp4, .jpg, .png), or a folder.")],
+    *,
+    keep: Annotated[
+        list[Path] | None,
+        typer.Option(help="Who stays visible: a photograph, or a gallery folder.", metavar="PHOTO|DIR"),
+    ] = None,
+    hide: Annotated[
+        list[Path] | None, typer.Option(help="Who is hidden; without --keep, they alone.", metavar="PHOTO|DIR")
+    ] = None,
+    purpose: Annotated[
+        str | None, typer.Option(help=f"Needed with --keep and --hide: {', '.join(policy.RELEASES)}.")
+    ] = None,
+    basis: Annotated[str | None, typer.Option(help="The law, request or consent it rests on.")] = None,
+    authorised_by: Annotated[str | None, typer.Option(help="Who authorised it.")] = None,
+    edits: Annotated[Path | None, typer.Option(help="Changes made by a person.", metavar="FILE.json")] = None,
+    fill: Annotated[str, typer.Option(help="solid or silhouette.")] = "solid",
+    colour: Annotated[str, typer.Option(help="Of the covers.", metavar="RRGGBB")] = Fill().colour,
+    audio: Annotated[str, typer.Option(help="drop, keep or mute: a voice says who speaks.")] = "drop",
+    since: Annotated[
+        float | None, typer.Option("--from", parser=_seconds, help="Begin at this time, h:mm:ss or seconds.")
+    ] = None,
+    until: Annotated[float | None, typer.Option("--to", parser=_seconds, help="End at this time.")] = None,
+    aspect: Annotated[str, typer.Option(help="source, 9:16, 1:1, 4:5 or 16:9.")] = "source",
+    codec: Annotated[str, typer.Option(help="h264, hevc or av1.")] = "h264",
+    quality: Annotated[int | None, typer.Option(help="The encoder's rate factor: lower is better.")] = None,
+    recall: Annotated[str, typer.Option(help="high, or normal: faster, finds fewer small faces.")] = "high",
+    manifest: Annotated[
+        Path | None, typer.Option(help="Where the manifest goes; beside the release without it.", metavar="FILE")
+    ] = None,
+    allow_findings: Annotated[
+        str | None, typer.Option(help="Release whatever the check finds, for this reason.", metavar="REASON")
+    ] = None,
+    threshold_fmr: Annotated[
+        float, typer.Option(help="How often a stranger may be taken for somebody to keep.")
+    ] = 1e-5,
+    recogniser: RecogniserOption = "sface",
+    accept_licence: AcceptOption = False,
+) -> None:
+    """Make a copy in which every head is hidden, or all but those who may be seen."""
+    request = releases.Request(
+        source=footage, out=out, authority=policy.authority(purpose, basis, authorised_by) if purpose else None,
+        keep=tuple(keep or ()), hide=tuple(hide or ()), edits=edits, fill=Fill(_one_of("--fill", fill, "solid",
+        "silhouette"), colour), audio=_one_of("--audio", audio, "drop", "keep", "mute"),
+        since_s=since, until_s=until, aspect=_one_of("--aspect", aspect, "source", "9:16", "1:1", "4:5", "16:9"),
+        codec=_one_of("--codec", codec, "h264", "hevc", "av1"), quality=quality,
+        recall=Recall(_one_of("--recall", recall, *Recall)), manifest=manifest, allow_findings=allow_findings,
+        recogniser=recogniser, accept_licence=accept_licence, threshold_fmr=threshold_fmr,
+    )  # fmt: skip
+    policy.check_release(request.authority, len(request.keep) + len(request.hide))
+    _fetch_if_missing("detector", "second-detector", *(("recogniser",) if request.compares else ()))
+    if footage.is_dir():
+        _redact_folder(request)
+        return
+    with display.ReleaseBar(footage.name) as bar:
+        released = redacting.redact(request, bar)
+    display.released(released, request)
+    if released.blocked:
+        raise typer.Exit(BLOCKED)
+
+
+def _redact_folder(request: releases.Request) -> None:
+    found, passed = redacting.jobs(request.source, request.out)
+    for path, reason in passed:
+        display.say(f"passed over: {display.shown(path)}: {display.shown(reason)}")
+    states = {"released": 0, "as before": 0, "blocked": 0, "failed": 0}
+    with display.ReleaseBar("", files=len(found)) as bar:
+        for done in redacting.redact_folder(found, request, bar):
+            states[bar.done(done)] += 1
+    display.out.print(", ".join(f"{number} {state}" for state, number in states.items()))
+    if states["failed"]:
+        raise typer.Exit(PARTLY)
+    if states["blocked"]:
+        raise typer.Exit(BLOCKED)
+
+
+Choice = TypeVar("Choice", bound=str)
+
+
+def _one_of(option: str, value: str, *choices: Choice) -> Choice:
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise SettingsError(f"{option} is '{value}', expected {', '.join(choices)}")
+
+
+@app.command("check-release")
+def check_release(
+    released: Annotated[Path, typer.Argument(help="The released file.")],
+    *,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Its manifest; the one beside it without this.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Check a released file against its manifest: bytes, structure, and whether a face can be found in it."""
+    known = manifests.read(manifest or releases.beside(released, "release.json"))
+    _fetch_if_missing("second-detector")
+    wrong = list(check.differences(released, known))
+    for line in wrong:
+        display.out.print(f"[bold red]wrong:[/] {display.shown(line)}")
+    if wrong:
+        raise typer.Exit(FAILED)
+    display.out.print(
+        f"{display.shown(released)} is as its manifest says: {display.shown(sheet.summary(known, blocked=False))}"
+    )
 
 
 @app.command()

@@ -24,7 +24,10 @@ from rich.table import Table
 
 from houselights.errors import Error
 from houselights.footage import Facts
+from houselights.redact import Done
+from houselights.release import Released, Request, beside
 from houselights.result import FootageUse, Result
+from houselights.sheet import bound_words, summary
 from houselights.words import clock, rate_words
 
 PIPE_WIDTH = 240  # columns where the output is no terminal: wide enough to leave each row of a table on one line
@@ -161,6 +164,74 @@ class SearchBars:
             self._progress.update(
                 self._all, completed=sum(self._files[i][1] * part for i, part in self._shares.items())
             )
+
+
+class ReleaseBar:
+    """A release.Watcher with one bar, for the pass that is under way."""
+
+    def __init__(self, name: str, files: int = 1) -> None:
+        """Nothing is shown before the first call."""
+        self._progress = Progress(*_columns(), console=err, transient=True)
+        self._name, self._files, self._file = name, files, 0
+        self._task: TaskID | None = None
+        self._length = 0.0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def stage(self, name: str, length_s: float) -> None:
+        """A pass begins."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        number = f"[{self._file + 1}/{self._files}] " if self._files > 1 else ""
+        self._length = length_s
+        self._task = self._progress.add_task(escape(number) + f"{shown(self._name)} {name}", total=length_s or None)
+
+    def progress(self, seconds: float) -> None:
+        """Seconds of footage done."""
+        if self._task is not None:
+            self._progress.update(self._task, completed=min(seconds, self._length) if self._length else seconds)
+
+    def done(self, done: Done) -> str:
+        """A file of a folder is done: say what became of it, in two words."""
+        self._file += 1
+        if done.error is not None:
+            state, more = "failed", f": {shown_lines(done.error)}"
+        elif done.released is None:
+            state, more = "as before", ""
+        else:
+            state = "blocked" if done.released.blocked else "released"
+            more = f": {shown(summary(done.released.manifest, blocked=done.released.blocked))}"
+        self._progress.console.print(f"{shown(done.job.out)}: {state}{more}")
+        return state
+
+
+def released(made: Released, request: Request) -> None:
+    """A release as people read it, and what to do next."""
+    manifest = made.manifest
+    if manifest.purpose is not None:
+        basis, name = shown(manifest.basis), shown(manifest.authorised_by)
+        out.print(f"purpose {manifest.purpose} · basis {basis} · authorised by {name}")
+    out.print(f"{shown(made.path)}: {shown(summary(manifest, blocked=made.blocked))}")
+    out.print(shown(bound_words(manifest.check)))
+    if manifest.hidden == 0:
+        out.print("No face was found. A detector's silence is no proof: watch it before it leaves the house.")
+    for note in manifest.output.notes:
+        out.print(f"note: {shown(note)}")
+    say(f"review sheet: {shown(beside(request.out, 'review.html').resolve().as_uri())}")
+    if made.blocked:
+        edits = shown(beside(request.out, "edits.json"))
+        say(f"[bold red]not released:[/] look at the sheet and at {shown(beside(request.out, 'contact.jpg'))},")
+        say(f"correct {edits}, and run it again with --edits {edits}")
+    else:
+        check_it = f"houselights check-release {shown(request.out)}"
+        say(f"anybody with the file and its manifest can check it: {check_it}")
 
 
 def authority(result: Result) -> None:

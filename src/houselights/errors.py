@@ -8,7 +8,8 @@ Error
 ├── GalleryError       a gallery cannot be searched
 ├── ModelError         weights are missing, altered or not accepted
 ├── CalibrationError   a score cannot be turned into a false-match rate
-└── CastError          people for a synthetic event cannot be had
+├── CastError          people for a synthetic event cannot be had
+└── ReleaseError       a release cannot be made, or is not what its manifest says
 """
 
 
@@ -54,3 +55,7 @@ class CalibrationError(Error):
 
 class CastError(Error):
     """People for a synthetic event cannot be had."""
+
+
+class ReleaseError(Error):
+    """A release cannot be made, or is not what its manifest says."""

@@ -5,7 +5,9 @@ No biometrics here: a box, five points, a score and the parts of a quality say n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -13,7 +15,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from houselights.frame import Frame
-from houselights.runtime import Network, Outputs, open_network
+from houselights.runtime import Channels, Network, Outputs, open_network
 from houselights.types import Faces, Float32, Float64, UInt8
 
 SIDE = 112  # pixels: the side of an aligned face, as recognisers of the ArcFace family take it
@@ -59,21 +61,47 @@ def _content(size: tuple[int, int], canvas: Canvas) -> tuple[int, int]:
     return fitted[0], fitted[1]
 
 
-class Detector:
-    """YuNet on one canvas or several; several find faces of more sizes and cost more."""
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How one kind of detector is fed and read."""
 
-    def __init__(self, path: Path, canvases: tuple[Canvas, ...]) -> None:
+    channels: Channels
+    """The order of colours that it was trained with."""
+    read: Callable[[Outputs, Canvas, float], Faces]
+    """Takes its outputs, the canvas and the lowest score to keep; gives faces in pixels of the canvas."""
+
+
+class Detector:
+    """A detector on one canvas or several; several find faces of more sizes and cost more."""
+
+    def __init__(
+        self,
+        path: Path,
+        canvases: tuple[Canvas, ...],
+        *,
+        family: Family | None = None,
+        lowest: float = SCORE,
+        smallest: float = 0.0,
+    ) -> None:
         """Compile the detector.
 
+        Args:
+            path: the weights.
+            canvases: one or several.
+            family: YuNet without it.
+            lowest: the score from which on a face is kept.
+            smallest: the share of the picture's height from which on it is.
+
         Raises:
-            ModelError: the file is no YuNet-like model.
+            ModelError: the file is no model of the family.
         """
         self.canvases = canvases
+        self._family, self._lowest, self._smallest = family or YUNET, lowest, smallest
         self._networks: tuple[Network, ...] = tuple(
-            open_network(path, (1, 3, rows, columns), nv12=True, exact=False) for columns, rows in canvases
+            open_network(path, (1, 3, rows, columns), nv12=self._family.channels, exact=False)
+            for columns, rows in canvases
         )
         self._reformatter = VideoReformatter()
-        self._grids = tuple(_grid(each) for each in canvases)
 
     @property
     def runtime(self) -> str:
@@ -88,12 +116,20 @@ class Detector:
     def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Faces]]:
         """Each frame with its faces, in order, best score first; on one canvas several frames are under way at once."""
         if len(self._networks) == 1:
-            inputs = ((self._input(frame, self.canvases[0]), frame) for frame in frames)
-            for outputs, frame in self._networks[0].stream(inputs):
-                yield frame, _distinct(self._read(outputs, 0, frame))
+            yield from self.also((frame, Faces.none()) for frame in frames)
             return
         for frame in frames:
             yield frame, self.detect(frame)
+
+    def also(self, seen: Iterable[tuple[Frame, Faces]], every: int = 1) -> Iterator[tuple[Frame, Faces]]:
+        """Frames with faces from elsewhere, and to one frame in `every` the faces on the first canvas added behind."""
+        inputs = (
+            (None if number % every else self._input(frame, self.canvases[0]), (frame, faces))
+            for number, (frame, faces) in enumerate(seen)
+        )
+        for outputs, (frame, faces) in self._networks[0].stream(inputs):
+            own = [distinct(self._read(outputs, 0, frame))] if outputs else []
+            yield frame, concatenate([faces, *own])
 
     def detect(self, frame: Frame) -> Faces:
         """The faces of one frame, from all canvases together, best score first."""
@@ -101,7 +137,7 @@ class Detector:
             self._read(network.run(self._input(frame, each)), which, frame)
             for which, (network, each) in enumerate(zip(self._networks, self.canvases, strict=True))
         ]
-        return _distinct(concatenate(found))
+        return distinct(concatenate(found))
 
     def _input(self, frame: Frame, canvas: Canvas) -> tuple[UInt8, UInt8]:
         content = _content(frame.size, canvas)
@@ -111,9 +147,11 @@ class Detector:
         return _filled(luma, canvas, 16), _filled(chroma, (canvas[0] // 2, canvas[1] // 2), 128)  # with black
 
     def _read(self, outputs: Outputs, which: int, frame: Frame) -> Faces:
-        content = _content(frame.size, self.canvases[which])
-        width, height = frame.size
-        return decode(outputs, self._grids[which], (width / content[0], height / content[1]))
+        canvas = self.canvases[which]
+        faces = self._family.read(outputs, canvas, self._lowest)
+        faces = faces[faces.boxes[:, 3] >= self._smallest * canvas[1]]
+        by = (np.array(frame.size) / _content(frame.size, canvas)).astype(np.float32)
+        return Faces(faces.boxes * np.tile(by, 2), faces.points * by, faces.scores)
 
 
 class Detectors:
@@ -144,6 +182,7 @@ def _filled(plane: UInt8, canvas: Canvas, value: int) -> UInt8:
     return filled
 
 
+@cache
 def _grid(canvas: Canvas) -> tuple[Float32, ...]:
     """For each stride the anchors' columns and rows (n, 2), in the order of the model's outputs."""
     grids = []
@@ -154,25 +193,27 @@ def _grid(canvas: Canvas) -> tuple[Float32, ...]:
     return tuple(grids)
 
 
-def decode(outputs: Outputs, grids: tuple[Float32, ...], scale: tuple[float, float]) -> Faces:
+def decode(outputs: Outputs, canvas: Canvas, lowest: float) -> Faces:
     """Faces from YuNet's twelve outputs: class, object, box and points, each for strides 8, 16 and 32.
 
     The formulas are those of OpenCV's FaceDetectorYN: score = sqrt(class x object), centres and points relative to the
     anchor in strides, sides as logarithms of strides.
     """
     parts = []
+    grids = _grid(canvas)
     for level, stride in enumerate(STRIDES):
         kind, thing, boxes, points = (outputs[level + 3 * which].reshape(len(grids[level]), -1) for which in range(4))
         product = kind[:, 0] * thing[:, 0]
-        keep = np.flatnonzero(product >= SCORE**2)
+        keep = np.flatnonzero(product >= lowest**2)
         grid = grids[level][keep]
         sides = np.exp(boxes[keep, 2:]) * stride
         corner = (grid + boxes[keep, :2]) * stride - sides / 2
         spots = (points[keep].reshape(-1, 5, 2) + grid[:, None]) * stride
         parts.append(Faces(np.hstack([corner, sides]), spots, np.sqrt(np.minimum(product[keep], 1))))
-    faces = concatenate(parts)
-    by = np.array(scale, np.float32)
-    return Faces(faces.boxes * np.tile(by, 2), faces.points * by, faces.scores)
+    return concatenate(parts)
+
+
+YUNET = Family("bgr", decode)
 
 
 def concatenate(parts: list[Faces]) -> Faces:
@@ -183,11 +224,11 @@ def concatenate(parts: list[Faces]) -> Faces:
     return Faces(*(np.concatenate(column).astype(np.float32) for column in columns))
 
 
-def _distinct(faces: Faces) -> Faces:
+def distinct(faces: Faces) -> Faces:
     """One box a face, the best score first (greedy non-maximum suppression)."""
     if len(faces) == 0:
         return faces
-    keep = cv2.dnn.NMSBoxes(faces.boxes.astype(float).tolist(), faces.scores.tolist(), SCORE, OVERLAP)
+    keep = cv2.dnn.NMSBoxes(faces.boxes.astype(float).tolist(), faces.scores.tolist(), 0.0, OVERLAP)
     return faces[np.asarray(keep, np.intp).ravel()]
 
 

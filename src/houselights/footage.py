@@ -67,6 +67,10 @@ class Facts:
     codec: str
     still: bool
     """A photograph: one frame, no time."""
+    fields: Literal["top", "bottom"] | None = None
+    """Which of two interlaced fields is shown first, in the upright picture; None where its rows are of one time."""
+    pixel_aspect: Fraction | None = None
+    """Width of an upright pixel by its height; None where the container does not say."""
 
     def seconds(self, ticks: int) -> float:
         """Seconds since the start of the stream, rounded to the microsecond."""
@@ -95,6 +99,20 @@ def find(paths: list[Path]) -> tuple[list[Path], list[tuple[Path, str]]]:
         if not inside:
             passed.setdefault(path, "an empty folder")
     return list(found.values()), list(passed.items())
+
+
+def _fields(order: int, turns: int) -> Literal["top", "bottom"] | None:
+    """FFmpeg's field order, seen upright: 2 and 4 show the top field first, 3 and 5 the bottom field."""
+    first = {2: 0, 4: 0, 3: 1, 5: 1}.get(order)
+    if first is None or turns % 2:  # turned by a quarter, rows become columns: no encoder knows such fields
+        return None
+    return "bottom" if first ^ (turns == 2) else "top"
+
+
+def _upright(aspect: Fraction | None, turns: int) -> Fraction | None:
+    if not aspect:
+        return None
+    return 1 / Fraction(aspect) if turns % 2 else Fraction(aspect)
 
 
 def _real(path: Path) -> str:
@@ -217,11 +235,11 @@ class Footage:
             self._timed = _is_timed(container, stream)
             base = stream.time_base or Fraction(1, av.time_base)
             length = float(stream.duration * base) if stream.duration else (container.duration or 0) / av.time_base
-            size = (codec.width, codec.height)
+            size, turns = (codec.width, codec.height), 0
             rate, frames, start = stream.average_rate or stream.guessed_rate or 0, stream.frames, stream.start_time
             if 0 < size[0] * size[1] <= LARGEST_PICTURE and (picture := _first_picture(container, stream)):
-                size = (picture.width, picture.height)
-                if turn_of(picture)[0] % 2:
+                size, turns = (picture.width, picture.height), turn_of(picture)[0]
+                if turns % 2:
                     size = size[::-1]
             if min(size) < 1:
                 msg = f"footage '{self.path}' states a picture of {size[0]}x{size[1]} pixels"
@@ -238,6 +256,8 @@ class Footage:
                 rate=float(rate),
                 codec=codec.name,
                 still=False,
+                fields=_fields(codec.field_order, turns),
+                pixel_aspect=_upright(codec.sample_aspect_ratio, turns),
             )
 
     def frames(
@@ -514,6 +534,21 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
             stream = _video_stream(container, path)
             stream.codec_context.options = {"max_pixels": str(LARGEST_PICTURE)}
             yield container, stream
+
+
+def streams_beside(path: Path, *, audio: bool) -> tuple[str, ...]:
+    """What a file holds besides its first video (and, where `audio`, its first sound): kinds, in order.
+
+    Raises:
+        FootageError: the file does not open.
+    """
+    if path.suffix.lower() in photograph.SUFFIXES:
+        return ("metadata",)
+    with _opened(path) as (container, stream):
+        sound = next(iter(container.streams.audio), None) if audio else None
+        beside = [each for each in container.streams if each not in (stream, sound)]
+        kinds = ["cover picture" if each.disposition & Disposition.attached_pic else each.type for each in beside]
+        return (*(["metadata"] if container.metadata else []), *kinds)
 
 
 def _video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:

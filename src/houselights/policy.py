@@ -12,6 +12,8 @@ from houselights.errors import PolicyError
 from houselights.types import Authority, Purpose
 
 CONSENT = "consent of the people searched for"
+RELEASES = (Purpose.CONSENTED, Purpose.SUBJECT_ACCESS, Purpose.PUBLIC_RELEASE, Purpose.EVALUATION)
+"""Purposes for which somebody may be compared with a photograph in order to be shown or hidden."""
 
 
 def authority(purpose: str, basis: str | None, authorised_by: str | None) -> Authority:
@@ -43,9 +45,34 @@ def check_search(use: Authority, subjects: int) -> None:
     Raises:
         PolicyError: it may not, with the rule's words.
     """
-    if not use.basis or not use.authorised_by:
-        msg = f"purpose '{use.purpose}' came without a basis or an authoriser"
-        raise PolicyError(msg)
+    _answered_for(use)
+    if use.purpose is Purpose.PUBLIC_RELEASE:
+        msg = "footage for public release is not searched for anybody"
+        raise PolicyError(msg, hint="`houselights redact` makes the release; a search needs a purpose of its own")
     if subjects < 1:
         msg = "a search needs at least one named subject: footage is never searched for whoever is in it"
         raise PolicyError(msg, hint="name a gallery with --gallery or a photograph with --person")
+
+
+def check_release(use: Authority | None, subjects: int) -> None:
+    """Return if this release may be made. Without subjects nobody is compared with anybody, and it may.
+
+    Raises:
+        PolicyError: it may not, with the rule's words.
+    """
+    if subjects == 0:
+        return
+    listed = ", ".join(RELEASES)
+    if use is None:
+        msg = "--keep and --hide compare people with photographs, and came without a purpose"
+        raise PolicyError(msg, hint=f"add --purpose ({listed}), --basis and --authorised-by")
+    _answered_for(use)
+    if use.purpose not in RELEASES:
+        msg = f"purpose '{use.purpose}' does not allow a release to compare people; these do: {listed}"
+        raise PolicyError(msg, hint="without --keep and --hide every head is hidden, for any purpose")
+
+
+def _answered_for(use: Authority) -> None:
+    if not use.basis or not use.authorised_by:
+        msg = f"purpose '{use.purpose}' came without a basis or an authoriser"
+        raise PolicyError(msg)

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import base64
 import math
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -19,14 +17,9 @@ from houselights import __version__
 from houselights.batch import Outcome
 from houselights.pictures import Picture, Pictures
 from houselights.result import Appearance, Candidate, FootageUse, Result
-from houselights.words import clock, one_in, rate_words
+from houselights.words import clock, count, day, one_in, rate_words, round_times, visible
 
-JOINERS = "\u200c\u200d"  # they shape letters in Persian, Hindi and others
-KEPT = {"\n", *JOINERS}
-UNSEEN = {"Cc", "Cf", "Cs"}
-STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 ROWS = 12  # with more files than this, a subject's time scale leaves out those without a candidate
-MARKS = 5  # at most so many on a time scale: their words stay apart on a phone
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +107,7 @@ def render(outcome: Outcome, pictures: Pictures) -> str:
 
 def summary(result: Result) -> str:
     """The outcome in plain words, with what a reader must not take it for."""
-    subjects, files = _count(result.gallery.subjects, "subject"), _count(len(result.footage), "file")
+    subjects, files = count(result.gallery.subjects, "subject"), count(len(result.footage), "file")
     found = len({candidate.subject for candidate in result.candidates})
     among = len({candidate.footage for candidate in result.candidates})
     if found == 0:
@@ -129,15 +122,8 @@ def chance_words(fmr: float, comparisons: int, lowest: float) -> str:
     """What a rate means for all comparisons of a search together."""
     expected, bound = fmr * comparisons, "at most" if fmr <= lowest else "about"
     if expected > 0.5:
-        return f"strangers alone would give {bound} {_count(max(1, math.ceil(expected)), 'such score')} in it"
+        return f"strangers alone would give {bound} {count(max(1, math.ceil(expected)), 'such score')} in it"
     return f"strangers alone would reach such a score in {bound} 1 of {one_in(expected):,} searches like it"
-
-
-def visible(value: object) -> object:
-    """Text in which every control, direction and half character is spelt out; anything else as it is."""
-    if type(value) is not str:  # what the template engine has made safe is a subclass of str
-        return value
-    return "".join(f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in UNSEEN and c not in KEPT else c for c in value)
 
 
 @cache
@@ -150,24 +136,12 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"clock": clock, "data": _data, "day": _day, "count": _count, "length_words": _length_words}
+    environment.filters |= {"clock": clock, "data": _data, "day": day, "count": count, "length_words": _length_words}
     return environment.get_template("report.html")
 
 
 def _data(jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-
-
-def _day(moment: str) -> str:
-    try:
-        return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M:%S %Z")
-    except ValueError:
-        return moment
-
-
-def _count(number: int, noun: str) -> str:
-    """`1 file`, `1,234 files`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _searched(result: Result) -> int:
@@ -182,15 +156,15 @@ def _cautions(result: Result) -> Iterator[str]:
     blind = sum(use.tracks_without_template for use in result.footage)
     tracks = sum(use.tracks for use in result.footage)
     if failed:
-        yield f"{failed} of {_count(len(result.footage), 'file')} could not be searched."
+        yield f"{failed} of {count(len(result.footage), 'file')} could not be searched."
     if damaged:
-        yield f"{_count(damaged, 'file')} had damaged frames."
+        yield f"{count(damaged, 'file')} had damaged frames."
     if blind:
-        yield f"{blind:,} of {_count(tracks, 'track')} had no usable shot of the face and could not be compared."
+        yield f"{blind:,} of {count(tracks, 'track')} had no usable shot of the face and could not be compared."
     if result.gallery.refused:
-        yield f"{_count(len(result.gallery.refused), 'photograph')} of the gallery could not be used."
+        yield f"{count(len(result.gallery.refused), 'photograph')} of the gallery could not be used."
     if result.passed_over:
-        yield f"{_count(len(result.passed_over), 'other file')} in the searched folders: passed over."
+        yield f"{count(len(result.passed_over), 'other file')} in the searched folders: passed over."
 
 
 def _part(name: str, number: int, result: Result, pictures: Pictures, lowest: float) -> Part:
@@ -264,8 +238,7 @@ def _bar(each: Appearance, longest: float) -> Bar:
 def _scale(result: Result) -> tuple[Mark, ...]:
     """Marks under all rows at round times, at most five."""
     longest = _longest(result)
-    step = next((step for step in STEPS_S if longest / step < MARKS), math.ceil(longest / MARKS))
-    times = range(0, math.ceil(longest), step)
+    times = round_times(0, longest)
     return tuple(Mark(_percent(seconds, longest), clock(seconds).split(".")[0]) for seconds in times)
 
 

@@ -25,6 +25,7 @@ from houselights.types import Float32, UInt8
 Inputs = tuple[NDArray[Any], ...]
 Outputs = tuple[Float32, ...]
 Precision = Literal["f32", "bf16"]
+Channels = Literal["bgr", "rgb"]
 Item = TypeVar("Item")
 
 # Both runtimes send usage data when they are imported; this comes before any import of theirs (docs/decisions/0004).
@@ -44,17 +45,21 @@ class Network(Protocol):
     def run(self, inputs: Inputs) -> Outputs:
         """The outputs for one input, in the model's own order."""
 
-    def stream(self, items: Iterable[tuple[Inputs, Item]]) -> Iterator[tuple[Outputs, Item]]:
-        """The outputs for each item in the order of the items, several of them computed while the caller works."""
+    def stream(self, items: Iterable[tuple[Inputs | None, Item]]) -> Iterator[tuple[Outputs, Item]]:
+        """The outputs for each item in the order of the items, several of them computed while the caller works.
+
+        An item without inputs keeps its place and gets no outputs.
+        """
 
 
-def open_network(path: Path, shape: tuple[int, int, int, int], *, nv12: bool, exact: bool) -> Network:
+def open_network(path: Path, shape: tuple[int, int, int, int], *, nv12: Channels | None, exact: bool) -> Network:
     """Compile a model for inputs of `shape` (batch, channels, rows, columns).
 
     Args:
         path: the ONNX file, already verified by `models`.
         shape: what the model's one picture input is reshaped to.
-        nv12: the input comes as luma (rows, columns) and chroma (rows/2, columns/2, 2); the model wants BGR, 0 to 255.
+        nv12: the input comes as luma (rows, columns) and chroma (rows/2, columns/2, 2); the model wants these channels,
+            0 to 255. None: the input comes as the model wants it.
         exact: always f32. Otherwise bf16 where the processor computes in it.
 
     Raises:
@@ -146,12 +151,12 @@ def _precision(*, exact: bool) -> Precision:
 class _OpenVino:
     """A network on OpenVINO: the colour conversion is part of the graph, requests run asynchronously."""
 
-    def __init__(self, path: Path, shape: tuple[int, int, int, int], *, nv12: bool, exact: bool) -> None:
+    def __init__(self, path: Path, shape: tuple[int, int, int, int], *, nv12: Channels | None, exact: bool) -> None:
         openvino = importlib.import_module("openvino")
         model = _core().read_model(str(path))
         model.reshape({model.inputs[0]: list(shape)})
         if nv12:
-            model = self._with_nv12_input(openvino, model)
+            model = self._with_nv12_input(openvino, model, nv12)
         self.runtime = _openvino_name()
         self.precision = _precision(exact=exact)
         settings = {
@@ -164,12 +169,13 @@ class _OpenVino:
         self._requests = [compiled.create_infer_request() for _ in range(SLOTS)]
 
     @staticmethod
-    def _with_nv12_input(openvino: Any, model: Any) -> Any:  # noqa: ANN401
+    def _with_nv12_input(openvino: Any, model: Any, channels: Channels) -> Any:  # noqa: ANN401
         preprocess = importlib.import_module("openvino.preprocess")
         steps = preprocess.PrePostProcessor(model)
         tensor = steps.input().tensor().set_element_type(openvino.Type.u8)
         tensor.set_color_format(preprocess.ColorFormat.NV12_TWO_PLANES, ["luma", "chroma"])
-        steps.input().preprocess().convert_color(preprocess.ColorFormat.BGR).convert_element_type(openvino.Type.f32)
+        wanted = {"bgr": preprocess.ColorFormat.BGR, "rgb": preprocess.ColorFormat.RGB}[channels]
+        steps.input().preprocess().convert_color(wanted).convert_element_type(openvino.Type.f32)
         steps.input().model().set_layout(openvino.Layout("NCHW"))
         return steps.build()
 
@@ -177,14 +183,17 @@ class _OpenVino:
         """See Network."""
         return next(self.stream([(inputs, None)]))[0]
 
-    def stream(self, items: Iterable[tuple[Inputs, Item]]) -> Iterator[tuple[Outputs, Item]]:
+    def stream(self, items: Iterable[tuple[Inputs | None, Item]]) -> Iterator[tuple[Outputs, Item]]:
         """See Network."""
         idle = list(self._requests)
         busy: deque[tuple[Any, Inputs, Item]] = deque()  # holds the inputs: a request reads the caller's memory
         try:
             for inputs, item in items:
-                if not idle:
+                while len(busy) >= 2 * SLOTS or not (idle or inputs is None):
                     yield self._finish(busy, idle)
+                if inputs is None:
+                    busy.append((None, (), item))
+                    continue
                 request = idle.pop()
                 shaped = tuple(_batched(each) for each in inputs)
                 request.start_async(dict(enumerate(shaped)), share_inputs=True)
@@ -193,11 +202,15 @@ class _OpenVino:
                 yield self._finish(busy, idle)
         finally:
             for request, _, _ in busy:
-                request.wait()
+                if request is not None:
+                    request.wait()
 
     @staticmethod
     def _finish(busy: deque[tuple[Any, Inputs, Item]], idle: list[Any]) -> tuple[Outputs, Item]:
         request, _, item = busy[0]
+        if request is None:
+            busy.popleft()
+            return (), item
         request.wait()
         busy.popleft()
         outputs = tuple(np.array(tensor.data, np.float32) for tensor in request.output_tensors)
@@ -217,7 +230,7 @@ class _OnnxRuntime:
 
     precision: Precision = "f32"
 
-    def __init__(self, path: Path, shape: tuple[int, int, int, int], *, nv12: bool, exact: bool) -> None:
+    def __init__(self, path: Path, shape: tuple[int, int, int, int], *, nv12: Channels | None, exact: bool) -> None:
         del exact  # f32 always
         onnxruntime = importlib.import_module("onnxruntime")
         options = onnxruntime.SessionOptions()
@@ -231,18 +244,19 @@ class _OnnxRuntime:
 
     def run(self, inputs: Inputs) -> Outputs:
         """See Network."""
-        tensor = _bgr_tensor(inputs[0], inputs[1]) if self._nv12 else inputs[0]
+        tensor = _tensor(inputs[0], inputs[1], self._nv12) if self._nv12 else inputs[0]
         return tuple(self._session.run(None, {self._input: tensor}))
 
-    def stream(self, items: Iterable[tuple[Inputs, Item]]) -> Iterator[tuple[Outputs, Item]]:
+    def stream(self, items: Iterable[tuple[Inputs | None, Item]]) -> Iterator[tuple[Outputs, Item]]:
         """See Network."""
         for inputs, item in items:
-            yield self.run(inputs), item
+            yield () if inputs is None else self.run(inputs), item
 
 
-def _bgr_tensor(luma: UInt8, chroma: UInt8) -> Float32:
-    bgr = cv2.cvtColorTwoPlane(np.ascontiguousarray(luma), np.ascontiguousarray(chroma), cv2.COLOR_YUV2BGR_NV12)
-    return np.ascontiguousarray(bgr.transpose(2, 0, 1)[None], np.float32)
+def _tensor(luma: UInt8, chroma: UInt8, channels: Channels) -> Float32:
+    code = {"bgr": cv2.COLOR_YUV2BGR_NV12, "rgb": cv2.COLOR_YUV2RGB_NV12}[channels]
+    picture = cv2.cvtColorTwoPlane(np.ascontiguousarray(luma), np.ascontiguousarray(chroma), code)
+    return np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)
 
 
 def _reshaped(path: Path, shape: tuple[int, int, int, int]) -> bytes:

@@ -6,11 +6,12 @@ Detections are kept as they come, so that a run that was killed goes on where it
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from houselights.detections import Detections, Observation
-from houselights.faces import SIDE, Detector, alignment
+from houselights.faces import SIDE, alignment
 from houselights.footage import Footage, Tally
 from houselights.frame import Frame
 from houselights.quality import measure
@@ -18,8 +19,8 @@ from houselights.result import Shot as ShotRecord
 from houselights.sampling import Sampler, Sampling, Sight
 from houselights.search import Probe
 from houselights.templates import Recogniser, fuse, people
-from houselights.tracks import Shot, Step, Track, Tracker
-from houselights.types import Float32, UInt8
+from houselights.tracks import STRONG, Shot, Step, Track, Tracker
+from houselights.types import Faces, Float32, UInt8
 
 Progress = Callable[[float, int], None]
 """Called with the seconds of footage done and the frames read."""
@@ -46,28 +47,37 @@ class Scan:
     probes: list[Probe] = field(default_factory=list)
 
 
+class Looks(Protocol):
+    """What finds faces in frames."""
+
+    def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Faces]]:
+        """Each frame with its faces, in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One footage and how it is scanned."""
 
     footage: Footage
-    detector: Detector
-    recogniser: Recogniser
+    detector: Looks
     sampling: Sampling
     part: Range
     kept: Detections
-    alike: float
-    """The score from which on two shots of one track are taken for one person."""
+    strong: float = STRONG
+    """The detector score from which on a face may begin a track."""
 
 
-def scan(job: Job, progress: Progress) -> Scan:
+def scan(job: Job, recogniser: Recogniser, alike: float, progress: Progress) -> Scan:
     """Detect, track and embed one footage. Memory holds the live tracks and one template for each ended one.
+
+    Two shots of one track that score `alike` and more are taken for one person.
 
     Raises:
         RestartError: what earlier runs kept cannot be gone on from; it has been removed.
     """
     facts = job.footage.facts
-    seen, tracker, desk = Scan(), Tracker((facts.width, facts.height)), _Desk(job)
+    seen, tracker = Scan(), Tracker((facts.width, facts.height), strong=job.strong)
+    desk = _Desk(job.footage, recogniser, alike)
     for observation, frame in observe(job):
         sight, faces = observation.sight, observation.faces
         seen.tally = observation.tally
@@ -131,8 +141,8 @@ class RestartError(Exception):
 class _Desk:
     """Aligned faces on their way to a template: those of live tracks, at most a few for each."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def __init__(self, footage: Footage, recogniser: Recogniser, alike: float) -> None:
+        self._footage, self._recogniser, self._alike = footage, recogniser, alike
         self._patches: dict[int, dict[int, UInt8]] = {}
         self._replayed: list[Track] = []
 
@@ -165,7 +175,7 @@ class _Desk:
                 wanted.setdefault(shot.ticks, []).append((track, shot))
         cut: dict[tuple[int, int], UInt8] = {}
         left = {track.number: track for track in self._replayed}
-        for frame in self._job.footage.at(wanted):
+        for frame in self._footage.at(wanted):
             ready = frame.planar()
             for track, shot in wanted[frame.ticks]:
                 cut[track.number, shot.ticks] = ready.patch(alignment(shot.points[None])[0], SIDE)
@@ -178,15 +188,14 @@ class _Desk:
 
     def _probes(self, track: Track, patches: list[UInt8]) -> list[Probe]:
         """One probe for each person that the track's shots show: one, unless it passed to somebody else on the way."""
-        recogniser = self._job.recogniser
-        each = recogniser.embed(patches)
-        persons = people(each, self._job.alike)
+        each = self._recogniser.embed(patches)
+        persons = people(each, self._alike)
         probes = []
         for person in sorted(set(persons)):
             mine = [index for index, other in enumerate(persons) if other == person]
             weights = [track.shots[index].quality for index in mine]
             alone = len(mine) == 1
-            template = recogniser.template([patches[mine[0]]], weights) if alone else fuse(each[mine], weights)
+            template = self._recogniser.template([patches[mine[0]]], weights) if alone else fuse(each[mine], weights)
             probes.append(self._probe(track, persons, mine, each[mine], template))
         return probes
 
@@ -194,9 +203,9 @@ class _Desk:
         self, track: Track, persons: Sequence[int], mine: Sequence[int], each: Float32, template: Float32
     ) -> Probe:
         start, end = _span(track, persons, mine)
-        seconds = self._job.footage.facts.seconds
+        seconds = self._footage.facts.seconds
         shots = tuple(_record(track.shots[index]) for index in mine)
-        return Probe(str(self._job.footage.path), track.number, seconds(start), seconds(end), shots, each, template)
+        return Probe(str(self._footage.path), track.number, seconds(start), seconds(end), shots, each, template)
 
 
 def _record(shot: Shot) -> ShotRecord:

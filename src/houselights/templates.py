@@ -28,7 +28,7 @@ class Recogniser:
             ModelError: it does not take 112x112 faces or does not give one vector a face.
         """
         self.model = model
-        self._network = open_network(path, (1, 3, SIDE, SIDE), nv12=False, exact=True)
+        self._network = open_network(path, (1, 3, SIDE, SIDE), nv12=None, exact=True)
         outputs = self._network.run((self._input(np.zeros((SIDE, SIDE, 3), np.uint8)),))
         if len(outputs) != 1 or outputs[0].ndim != 2 or len(outputs[0]) != 1:
             shapes = ", ".join(str(output.shape) for output in outputs)

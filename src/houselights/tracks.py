@@ -110,13 +110,15 @@ class _Live:
 class Tracker:
     """Follows faces through one footage: `update` frame by frame, then `finish`."""
 
-    def __init__(self, size: tuple[int, int] | None = None) -> None:
+    def __init__(self, size: tuple[int, int] | None = None, *, strong: float = STRONG) -> None:
         """Start with nobody in sight.
 
         Args:
             size: width and height of the upright picture in pixels. With it, somebody who has walked out of the picture
                 is not taken for the next who walks in there.
+            strong: detector score from which a face may begin a track.
         """
+        self._strong = strong
         self._size = None if size is None else np.array(size, np.float64)
         self._live: list[_Live] = []
         self._motion = np.empty((0, _COLUMNS))  # a row for each live track, as it was when the face was last seen
@@ -171,14 +173,14 @@ class Tracker:
         owners = np.full(len(seen), -1, np.intp)
         if len(self._motion):
             ahead = _forecast(self._motion, seconds)
-            worth = _worth(ahead, seen, seconds - self._motion[:, _SEEN]) - _WEAK * (scores < STRONG)
+            worth = _worth(ahead, seen, seconds - self._motion[:, _SEEN]) - _WEAK * (scores < self._strong)
             rows, faces = linear_sum_assignment(np.maximum(worth, 0), maximize=True)
             good = worth[rows, faces] > 0
             rows, faces = rows[good], faces[good]
             owners[faces] = rows
             self._motion[:, _MISSED] += 1
             self._motion[rows] = _corrected(ahead[rows], seen[faces], seconds)
-        fresh = np.flatnonzero((owners < 0) & (scores >= STRONG))
+        fresh = np.flatnonzero((owners < 0) & (scores >= self._strong))
         if len(fresh):
             owners[fresh] = len(self._live) + np.arange(len(fresh))
             self._live += [_Live(self._born + 1 + new, seconds) for new in range(len(fresh))]

@@ -15,7 +15,7 @@ UInt8 = NDArray[np.uint8]
 
 
 class Purpose(StrEnum):
-    """What footage may be searched for: a closed list."""
+    """What footage may be used for: a closed list."""
 
     CONSENTED = "consented"
     SUBJECT_ACCESS = "subject-access"
@@ -23,6 +23,7 @@ class Purpose(StrEnum):
     VICTIM_IDENTIFICATION = "victim-identification"
     CRIME_SUSPECT = "crime-suspect"
     VENUE_EXCLUSION = "venue-exclusion"
+    PUBLIC_RELEASE = "public-release"
     EVALUATION = "evaluation"
 
 

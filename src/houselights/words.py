@@ -1,8 +1,17 @@
-"""Times and rates as people read them: one wording for the terminal and the report."""
+"""Times, rates and names as people read them: one wording for the terminal, the report and the review sheet."""
 
 from __future__ import annotations
 
+import math
+import unicodedata
+from datetime import datetime
 from decimal import Decimal
+
+JOINERS = "\u200c\u200d"  # they shape letters in Persian, Hindi and others
+KEPT = {"\n", *JOINERS}
+UNSEEN = {"Cc", "Cf", "Cs"}
+STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+MARKS = 5  # at most so many on a time scale: their words stay apart on a phone
 
 
 def clock(seconds: float) -> str:
@@ -29,3 +38,30 @@ def one_in(rate: float) -> int:
     times = Decimal(1) / Decimal(repr(max(rate, 1e-15)))
     step = Decimal(10) ** max(times.adjusted() - 1, 0)
     return max(1, int(times // step * step))
+
+
+def round_times(start_s: float, end_s: float) -> range:
+    """Round times for the marks of a time scale, in whole seconds, at most five."""
+    length = end_s - start_s
+    step = next((step for step in STEPS_S if length / step < MARKS), math.ceil(length / MARKS))
+    return range(math.ceil(start_s / step) * step, math.ceil(end_s), step)
+
+
+def day(moment: str) -> str:
+    """A moment in ISO 8601 as date, time and zone; anything else as it is."""
+    try:
+        return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M:%S %Z")
+    except ValueError:
+        return moment
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `1,234 files`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def visible(value: object) -> object:
+    """Text in which every control, direction and half character is spelt out; anything else as it is."""
+    if type(value) is not str:  # what the template engine has made safe is a subclass of str
+        return value
+    return "".join(f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in UNSEEN and c not in KEPT else c for c in value)
