@@ -20,6 +20,7 @@ from houselights.models import Role
 
 PACKAGES = ("numpy", "scipy", "av", "opencv-python-headless", "openvino", "onnxruntime", "trackers")
 Row = dict[str, Any]
+Options = argparse.Namespace
 
 console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
 

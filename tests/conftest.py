@@ -10,9 +10,26 @@ import pytest
 from hypothesis import settings
 
 from houselights import config, demo, models
+from houselights.cover import Fill
 from houselights.event import Event, EventSettings, read_truth
+from houselights.redact import redact
+from houselights.release import Request
 
 FILM = EventSettings(seconds=8, people=6)
+SCENE = EventSettings(seconds=3, people=4, width=640, height=360, cuts=1, occluders=2, variable_rate=True, seed=3)
+GREEN = Fill(colour="00c000")
+"""A cover of a colour that is nowhere in a scene, so that a test can tell what is covered."""
+
+
+class Unwatched:
+    """Nobody looks at a release while it is made."""
+
+    def stage(self, name: str, length_s: float) -> None:
+        """A pass begins."""
+
+    def progress(self, seconds: float) -> None:
+        """Seconds done."""
+
 
 settings.register_profile("houselights", deadline=None, derandomize=True, max_examples=40, database=None)
 settings.load_profile("houselights")
@@ -67,3 +84,30 @@ def film(
 def truth(film: Path) -> Event:
     """What is true of the film."""
     return read_truth(film / "truth.json")
+
+
+@pytest.fixture(scope="session")
+def second_detector_path() -> Path:
+    """The weights that check releases, fetched if need be."""
+    return models.fetch(models.default("second-detector"))
+
+
+@pytest.fixture(scope="session")
+def scene(
+    detector_path: Path, second_detector_path: Path, cast_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder as `film`'s, small and short: two shots, a pillar, somebody who passes by, uneven times."""
+    assert detector_path.exists()
+    assert second_detector_path.exists()
+    assert cast_folder.exists()
+    folder = tmp_path_factory.mktemp("scene")
+    demo.make_event(folder, SCENE, lambda _done, _all: None)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def released(scene: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scene with every head hidden under green, and all that lies beside it. Nobody may change it."""
+    out = tmp_path_factory.mktemp("released") / "out.mp4"
+    assert not redact(Request(scene / "event.mp4", out, fill=GREEN), Unwatched()).blocked
+    return out

@@ -430,9 +430,9 @@ def run_demo(
     seconds: Annotated[float, typer.Option(help="Length of the film.")] = DEFAULTS.seconds,
     seed: Annotated[int, typer.Option(help="Another seed makes another film.")] = DEFAULTS.seed,
 ) -> None:
-    """Make a film with people made by a computer, search it, and compare with the truth."""
+    """Make a film with people made by a computer, search it, compare with the truth, and release it."""
     display.say("1. weights and cast")
-    _fetch_if_missing("detector", "recogniser", "cast")
+    _fetch_if_missing("detector", "recogniser", "second-detector", "cast")
     display.say(f"2. a film of {seconds:g} s: {display.shown(out_dir / 'event.mp4')}")
     with display.steps("frames") as bar:
         truth = demo.make_event(out_dir, replace(DEFAULTS, seconds=seconds, seed=seed), bar)
@@ -450,12 +450,16 @@ def run_demo(
         for row in demo.compare(truth, outcome.result.appearances)
     ]  # fmt: skip
     display.rows("\nthe truth and what was found", ("person", "searched for", "face in the film", "found", ""), rows)
+    display.say("\n4. a release in which those who were searched for stay visible, and nobody else")
+    wanted = demo.release(out_dir)
+    with display.ReleaseBar(wanted.out.name) as bar:
+        display.released(redacting.redact(wanted, bar), wanted)
     folder = display.shown(out_dir)
     display.say(
         f"\nthree things to try next:\n"
-        f"  open {folder}/report.html in a browser\n"
-        f"  houselights search {folder}/event.mp4 --person YOUR.jpg --purpose consented\n"
-        f"  houselights search HOLIDAY.mp4 --person ME.jpg --purpose consented --report report.html"
+        f"  open report.html and released.mp4.review.html in {folder}, and watch released.mp4\n"
+        f"  houselights search HOLIDAY.mp4 --person ME.jpg --purpose consented --report report.html\n"
+        f"  houselights redact HOLIDAY.mp4 -o for-everybody.mp4"
     )
 
 

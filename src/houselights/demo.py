@@ -8,8 +8,11 @@ from pathlib import Path
 
 from houselights import batch, event, models, policy
 from houselights.cast import read_cast
+from houselights.cover import Fill
 from houselights.event import Event, EventSettings
 from houselights.gallery import Portraitist
+from houselights.heads import Recall
+from houselights.release import Request as Release
 from houselights.result import Appearance
 from houselights.sampling import Sampling
 
@@ -66,6 +69,18 @@ def request(folder: Path) -> batch.Request:
         gallery=folder / "gallery",
         sampling=Sampling("all"),
         resume=False,
+    )
+
+
+def release(folder: Path) -> Release:
+    """A copy of the event in which the enrolled people stay visible and every other head is hidden."""
+    return Release(
+        source=folder / "event.mp4",
+        out=folder / "released.mp4",
+        authority=policy.authority("evaluation", BASIS, AUTHORISER),
+        keep=(folder / "gallery",),
+        fill=Fill("silhouette"),
+        recall=Recall.NORMAL,
     )
 
 

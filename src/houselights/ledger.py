@@ -73,7 +73,7 @@ class Ledger:
 
 
 def _keep_place(line: _Line, place: Place) -> None:
-    if not line.places or place.time_s >= line.places[-1].time_s + PLACE_S:
+    if not line.places or place.time_s - line.places[-1].time_s > PLACE_S - 1e-6:  # times are rounded to that
         line.places.append(place)
     line.last = place
 

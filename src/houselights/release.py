@@ -312,7 +312,16 @@ class _Work:
             for frame, picture in chain([begun], pictures):
                 film.write(picture, frame.ticks - begin, frame.stored.duration or None)
                 self._watcher.progress(self._footage.facts.seconds(frame.ticks))
+        self._check_changes()
         return self._output(path, picture, film, window, begin)
+
+    def _check_changes(self) -> None:
+        """A change of a track that is not there would be taken for done."""
+        known = {use.track for use in self.ledger.uses()}
+        for change in self._changes:
+            if change.track is not None and change.track not in known:
+                msg = f"edit '{change.action}' names track {change.track}, which is not in this release"
+                raise ReleaseError(msg, hint="numbers are those of the manifest and of the review sheet")
 
     def _settings(self, picture: Picture) -> FilmSettings:
         """How the film is written, as its first picture tells."""
@@ -332,6 +341,7 @@ class _Work:
     def _write_photograph(self, path: Path, window: tuple[Place, ...]) -> Output:
         frame, picture = next(self._covered(window))
         self._source = (frame.stored.format.name, False)
+        self._check_changes()
         write_photograph(picture.rgb(), path)
         return self._output(path, picture, None, window, 0)
 
@@ -391,7 +401,7 @@ class _Work:
         request, facts = self._request, Footage(path).facts
         notes = tuple(_notes(self._source[0], picture, film, request))
         return Output(
-            name=request.out.name, sha256=facts.sha256, width=facts.width, height=facts.height,
+            name=_name(request.out), sha256=facts.sha256, width=facts.width, height=facts.height,
             frames=film.pictures if film else 1, start_s=self._footage.facts.seconds(begin),
             duration_s=facts.duration_s,
             codec=request.codec if film else request.out.suffix[1:].lower(), pixels=picture.pixels if film else "rgb24",
@@ -404,7 +414,7 @@ class _Work:
         request, facts, use = self._request, self._footage.facts, self._request.authority
         use = use if request.compares else None
         source = Source(
-            name=request.source.name, sha256=facts.sha256, width=facts.width, height=facts.height,
+            name=_name(request.source), sha256=facts.sha256, width=facts.width, height=facts.height,
             duration_s=facts.duration_s, frames=self._tally.frames, frames_damaged=self._tally.damaged,
             codec=facts.codec, pixels=self._source[0], interlaced=self._source[1],
             left_out=streams_beside(request.source, audio=request.audio != "drop"),
@@ -418,6 +428,11 @@ class _Work:
             tracks=self.ledger.uses(), frames_held=self._held,
             edits=tuple(change.record() for change in self._changes), check=checked, timing=timing,
         )  # fmt: skip
+
+
+def _name(path: Path) -> str:
+    """A file's name as any text can hold it."""
+    return path.name.encode(errors="replace").decode()
 
 
 def _use(role: str, model: Model) -> ModelUse:

@@ -1,0 +1,358 @@
+"""Releases beside deface on the same pictures: tracks that leak, covered area, recall by height of face, and speed.
+
+Leaks: events with known truth and hard settings are released, the released file is decoded, and every face of the truth
+is looked at: it is clear where less than 0.98 of its box has the covers' colour. Faces count that are at least half
+visible and 16 pixels high. deface's covers are its own detections with its default threshold and mask, as boxes.
+
+Area: a head is 1.45 wide and 1.5 high in sides of its face. `area on heads` is what is covered within twice the size of
+a head, over the area of the heads; `elsewhere` is the share of the picture covered where no face is in the truth, most
+of it on people drawn from behind.
+
+Photographs: VOC boxes in HOUSELIGHTS_DATA. A face is found where a detection has an IoU of 0.4 with it, and covered
+where 0.98 of its box is. A cover is false where no face's middle lies in it.
+
+Speed: the clip of HOUSELIGHTS_DATA, or FOOTAGE, at its own size, every frame written; deface at full size likewise.
+
+    python bench/redact.py leaks [--events 10] | photographs | speed [FOOTAGE]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import _common as common
+import numpy as np
+from numpy.typing import NDArray
+
+from houselights import config, event, models, photograph
+from houselights.cast import Cast
+from houselights.config import CACHE
+from houselights.cover import Fill, picture_of
+from houselights.errors import SettingsError
+from houselights.evaluate import interval
+from houselights.event import Event
+from houselights.faces import overlap
+from houselights.film import Film, FilmSettings
+from houselights.footage import Footage, Tally
+from houselights.gallery import still
+from houselights.heads import SURE, Finder, Recall, grown, looks
+from houselights.release import Request, release
+from houselights.script import EventSettings
+from houselights.types import Float32
+
+CLEAR = 0.98
+VISIBLE, HEIGHT = 0.5, 16
+HEAD = (1.45, 1.5)
+FOUND = 0.4
+HEIGHTS = (8, 16, 24, 40, 80)
+FILL = Fill("solid", "00C000")  # a colour that no event has
+Box = tuple[float, float, float, float]
+
+
+class Silent:
+    """Nobody watches a benchmark."""
+
+    def stage(self, name: str, length_s: float) -> None:
+        """A pass begins."""
+
+    def progress(self, seconds: float) -> None:
+        """Seconds done."""
+
+
+def main() -> None:
+    """Measure what is asked for and print."""
+    parser = common.options(__doc__)
+    parser.add_argument("what", choices=("leaks", "photographs", "speed"), nargs="?", default="speed")
+    parser.add_argument("footage", type=Path, nargs="?")
+    parser.add_argument("--events", type=int, default=10, help="events of 20 s (default 10)")
+    parser.add_argument("--first-seed", type=int, default=4000, help="seed of the first (default 4000)")
+    parser.add_argument("--recall", choices=[*Recall], default="high")
+    parser.add_argument("--strangers", type=Path, help="portraits for the crowd; those in HOUSELIGHTS_DATA if left out")
+    parser.add_argument("--no-peer", action="store_true", help="leave deface out")
+    parser.add_argument("--peer-events", type=int, default=2, help="events that deface sees, too: it is slow")
+    args = parser.parse_args()
+    models.fetch(models.default("detector"))
+    models.fetch(models.default("second-detector"))
+    with tempfile.TemporaryDirectory() as place:
+        os.environ[config.MODELS] = str(config.models_dir())
+        os.environ[CACHE] = str(Path(place) / "cache")
+        if args.what == "leaks":
+            leaks(args, Path(place))
+        elif args.what == "photographs":
+            photographs(args)
+        else:
+            speed(args, Path(place))
+
+
+def data(name: str) -> Path:
+    """A data set's folder."""
+    folder = config.data_dir()
+    if folder is None or not (folder / name).exists():
+        raise SettingsError(f"no {name} to measure on", hint="set HOUSELIGHTS_DATA")
+    return folder / name
+
+
+# Leaks
+
+
+def hard(seed: int) -> EventSettings:
+    """Dark, noisy, blurred, behind pillars and passers-by, every other one with irregular times."""
+    return EventSettings(
+        seconds=20, people=14, seed=seed, cuts=1, crowd=6, occluders=2, blur=0.6, light=0.7, noise=0.6, crf=28,
+        variable_rate=seed % 2 == 1,
+    )  # fmt: skip
+
+
+def leaks(args: common.Options, place: Path) -> None:
+    """Release events and count the tracks with a clear frame."""
+    cast, others = common.actors(), common.strangers(args.strangers, 40)
+    rows = []
+    peers = args.first_seed + (0 if args.no_peer else args.peer_events)
+    for seed in range(args.first_seed, args.first_seed + args.events):
+        rows += leak(cast, others, hard(seed), Recall(args.recall), place / str(seed), peer=seed < peers)
+        common.progress(seed - args.first_seed + 1, args.events, "events")
+    notes = []
+    for who in dict.fromkeys(row["by"] for row in rows):
+        mine = [row for row in rows if row["by"] == who]
+        tracks, leaky = (sum(row[name] for row in mine) for name in ("tracks", "with a clear frame"))
+        low, high = interval(leaky, tracks)
+        area = float(np.mean([row["area on heads"] for row in mine]))
+        notes.append(
+            f"{who}: {leaky} of {tracks} tracks have a clear frame ({low:.2%} to {high:.2%}), area on heads {area:.2f}"
+        )
+    common.show(f"leaks, --recall {args.recall}, {args.events} events of 20 s", rows, args.json, tuple(notes))
+
+
+def leak(
+    cast: Cast, others: Cast | None, settings: EventSettings, recall: Recall, folder: Path, *, peer: bool
+) -> list[common.Row]:
+    """One event, by us and by deface."""
+    truth = event.make(folder, cast, settings, strangers=others)
+    made = release(
+        Request(folder / "event.mp4", folder / "out.mp4", fill=FILL, recall=recall, allow_findings="a benchmark"),
+        Silent(),
+    )
+    rows = [counted("houselights", settings.seed, truth, ours(made.path))]
+    rows[0]["findings"] = len(made.manifest.check.findings)
+    if peer:
+        rows.append({**counted("deface", settings.seed, truth, defaced(folder / "event.mp4")), "findings": ""})
+    return rows
+
+
+def ours(path: Path) -> Iterator[NDArray[np.bool_]]:
+    """Which pixels of each frame of a release have the covers' colour."""
+    for frame in Footage(path).frames(Tally()):
+        picture = picture_of(frame)
+        near = np.abs(picture.rgb().astype(np.int16) - FILL.rgb).max(axis=2) <= 40
+        yield near
+
+
+def defaced(path: Path) -> Iterator[NDArray[np.bool_]]:
+    """Which pixels of each frame deface would cover, with its defaults and boxes."""
+    from deface.centerface import CenterFace  # noqa: PLC0415 - only this benchmark needs the extra package
+    from deface.deface import scale_bb  # noqa: PLC0415
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        detector = CenterFace()
+    for frame in Footage(path).frames(Tally()):
+        picture = frame.stored.to_ndarray(format="rgb24")
+        found, _ = detector(picture, threshold=0.2)
+        mask = np.zeros(picture.shape[:2], bool)
+        for box in found[:, :4]:
+            left, top, right, bottom = scale_bb(*box.astype(int), 1.3)
+            mask[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
+        yield mask
+
+
+def counted(who: str, seed: int, truth: Event, masks: Iterator[NDArray[np.bool_]]) -> common.Row:
+    """Tracks, those with a clear frame, and areas."""
+    asked: set[tuple[str, int]] = set()
+    clear: dict[tuple[str, int], int] = {}
+    heads = near = away = pixels = faces = 0
+    for frame, mask in zip(truth.frames, masks, strict=True):
+        head, around = np.zeros_like(mask), np.zeros_like(mask)
+        for face in frame.faces:
+            head[part(grown_by(face.box, *HEAD), mask)] = True
+            around[part(grown_by(face.box, 2 * HEAD[0], 2 * HEAD[1]), mask)] = True
+            if face.visible < VISIBLE or face.box[3] < HEIGHT:
+                continue
+            faces += 1
+            asked.add((face.person, face.walk))
+            if mask[part(face.box, mask)].mean() < CLEAR:
+                clear[face.person, face.walk] = clear.get((face.person, face.walk), 0) + 1
+        heads, near = heads + int(head.sum()), near + int((mask & around).sum())
+        away, pixels = away + int((mask & ~around).sum()), pixels + mask.size
+    return {
+        "seed": seed, "by": who, "tracks": len(asked), "with a clear frame": len(clear), "faces": faces,
+        "clear faces": sum(clear.values()), "area on heads": round(near / heads, 2),
+        "elsewhere": round(away / pixels, 3),
+    }  # fmt: skip
+
+
+def grown_by(box: Box, across: float, down: float) -> Box:
+    """A box around the same middle, so many times as wide and high."""
+    left, top, width, height = box
+    return left - (across - 1) / 2 * width, top - (down - 1) / 2 * height, across * width, down * height
+
+
+def part(box: Box, mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The rows and columns of a box, at least one pixel of the picture."""
+    rows, columns = mask.shape
+    left, top = min(max(0, int(box[0])), columns - 1), min(max(0, int(box[1])), rows - 1)
+    right, bottom = max(left + 1, int(np.ceil(box[0] + box[2]))), max(top + 1, int(np.ceil(box[1] + box[3])))
+    return slice(top, bottom), slice(left, right)
+
+
+# Photographs
+
+
+def photographs(args: common.Options) -> None:
+    """Recall by height on `facemask_dev`."""
+    folder = data("facemask_dev")
+    files = sorted((folder / "annotations").glob("*.xml"))
+    weights = {
+        "yunet": models.path_of(models.default("detector")),
+        "centerface": models.path_of(models.default("second-detector")),
+    }
+    finders: dict[object, Finder] = {}
+    rows: list[tuple[str, float, bool, bool]] = []
+    false = {"houselights": 0, "deface": 0}
+    peer = None if args.no_peer else deface_boxes()
+    for number, file in enumerate(files):
+        picture, truth = annotated(folder, file)
+        path = next((folder / "images").glob(f"{file.stem}.*"))
+        wanted = looks(Footage(path).facts, Recall.HIGH)
+        finder = finders.setdefault(wanted, Finder(weights, wanted))
+        _, faces = next(finder.stream([still(picture)]))
+        faces = faces[faces.scores >= SURE]
+        found = [("houselights", faces.boxes, grown(faces))]
+        if peer:
+            found.append(("deface", *peer(picture)))
+        for who, boxes, covers in found:
+            false[who] += sum(not any(inside(face, cover) for face in truth) for cover in covers)
+            rows += [(who, face[3], *hidden(face, boxes, covers)) for face in truth]
+        common.progress(number + 1, len(files), "photographs")
+    table, notes = [], []
+    for who in dict.fromkeys(row[0] for row in rows):
+        for low, high in zip((0, *HEIGHTS), (*HEIGHTS, 10_000), strict=True):
+            table.append(recall(who, f"{low} to {high}" if high < 10_000 else f"{low} up", rows, low, high))
+        table += [recall(who, f"all from {low} up", rows, low, 10_000) for low in (16, 24)]
+        notes.append(f"{who}: {false[who] / len(files):.2f} false covers a photograph")
+    common.show(
+        f"photographs: {len(files)}, {sum(r[0] == 'houselights' for r in rows)} faces", table, args.json, tuple(notes)
+    )
+
+
+def annotated(folder: Path, file: Path) -> tuple[NDArray[np.uint8], list[Box]]:
+    """A photograph in RGB and its faces."""
+    tree = ET.parse(file).getroot()  # noqa: S314 - a data set of one's own
+    boxes = []
+    for box in tree.iter("bndbox"):
+        left, top, right, bottom = (float(box.findtext(name) or 0) for name in ("xmin", "ymin", "xmax", "ymax"))
+        boxes.append((left, top, right - left, bottom - top))
+    return photograph.read(next((folder / "images").glob(f"{file.stem}.*"))), boxes
+
+
+def deface_boxes():  # noqa: ANN201 - a closure over a detector without types
+    """Boxes and covers of deface for a picture."""
+    from deface.centerface import CenterFace  # noqa: PLC0415
+    from deface.deface import scale_bb  # noqa: PLC0415
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        detector = CenterFace()
+
+    def found(picture: NDArray[np.uint8]) -> tuple[Float32, Float32]:
+        corners = detector(picture, threshold=0.2)[0][:, :4]
+        wide = np.array([scale_bb(*box.astype(int), 1.3) for box in corners], np.float32).reshape(-1, 4)
+        return tuple(np.hstack([each[:, :2], each[:, 2:] - each[:, :2]]).astype(np.float32) for each in (corners, wide))
+
+    return found
+
+
+def inside(face: Box, cover: Float32) -> bool:
+    """Whether a face's middle lies in a cover."""
+    x, y = face[0] + face[2] / 2 - cover[0], face[1] + face[3] / 2 - cover[1]
+    return bool(0 <= x <= cover[2] and 0 <= y <= cover[3])
+
+
+def hidden(face: Box, boxes: Float32, covers: Float32) -> tuple[bool, bool]:
+    """Whether a face is found, and whether it is covered."""
+    if len(boxes) == 0:
+        return False, False
+    found = overlap(np.array([face], np.float32), boxes).max() >= FOUND
+    mask = np.zeros((max(1, round(face[3])), max(1, round(face[2]))), bool)
+    for left, top, width, height in covers - np.array([face[0], face[1], 0, 0], np.float32):
+        mask[
+            max(0, int(top)) : max(0, int(np.ceil(top + height))),
+            max(0, int(left)) : max(0, int(np.ceil(left + width))),
+        ] = True
+    return bool(found), bool(mask.mean() >= CLEAR)
+
+
+def recall(who: str, name: str, rows: list[tuple[str, float, bool, bool]], low: float, high: float) -> common.Row:
+    """One row of the curve."""
+    mine = [row for row in rows if row[0] == who and low <= row[1] < high]
+    shares = [sum(row[which] for row in mine) for which in (2, 3)]
+    ends = interval(shares[0], len(mine))
+    return {
+        "by": who, "height": name, "faces": len(mine), "found": round(shares[0] / len(mine), 3),
+        "95 %": f"{ends[0]:.3f} to {ends[1]:.3f}", "covered": round(shares[1] / len(mine), 3),
+    }  # fmt: skip
+
+
+# Speed
+
+
+def speed(args: common.Options, place: Path) -> None:
+    """Frames a second, beside encoding alone and deface."""
+    source = args.footage or data("clips") / "opera_house_exit.mp4"
+    frames, encoding = encode_only(source, place / "encoded.mp4")
+    rows = [{"what": "decode and encode alone", "frames/s": round(frames / encoding, 2), "of deface": ""}]
+    shares = []
+    for recall in Recall:
+        began = time.perf_counter()
+        request = Request(source, place / f"{recall}.mp4", recall=recall, allow_findings="a benchmark")
+        timing = release(request, Silent()).manifest.timing
+        rows.append({"what": f"--recall {recall}", "frames/s": round(frames / (time.perf_counter() - began), 2)})
+        parts = {"find": timing.find_s, "cover and write": timing.write_s, "check": timing.check_s}
+        total = sum(parts.values())
+        shares.append(f"{recall}: " + ", ".join(f"{name} {value / total:.0%}" for name, value in parts.items()))
+    if not args.no_peer:
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "deface.deface", str(source), "-o", str(place / "peer.mp4")]
+        subprocess.run(command, check=True, capture_output=True)
+        peer = frames / (time.perf_counter() - began)
+        for row in rows:
+            row["of deface"] = round(row["frames/s"] / peer, 2)
+        rows.append({"what": "deface at full size", "frames/s": round(peer, 2), "of deface": 1.0})
+    common.show(f"{source.name}, {frames} frames, loading of models included", rows, args.json, tuple(shares))
+
+
+def encode_only(source: Path, out: Path) -> tuple[int, float]:
+    """Frames, and the seconds that decoding and encoding them takes."""
+    footage = Footage(source)
+    began = time.perf_counter()
+    film: Film | None = None
+    with contextlib.ExitStack() as stack:
+        for frame in footage.frames(Tally()):
+            picture = picture_of(frame)
+            if film is None:
+                first = frame.ticks
+                film = stack.enter_context(
+                    Film(out, FilmSettings.like(picture, footage.facts.time_base, footage.facts.rate))
+                )
+            film.write(picture, frame.ticks - first, frame.stored.duration or None)
+    return film.pictures if film else 0, time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
