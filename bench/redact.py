@@ -11,16 +11,21 @@ of it on people drawn from behind.
 Photographs: VOC boxes in HOUSELIGHTS_DATA. A face is found where a detection has an IoU of 0.4 with it, and covered
 where 0.98 of its box is. A cover is false where no face's middle lies in it.
 
-Speed: the clip of HOUSELIGHTS_DATA, or FOOTAGE, at its own size, every frame written; deface at full size likewise.
+Speed: the clip of HOUSELIGHTS_DATA, or FOOTAGE, at its own size, every frame written; deface at full size likewise. The
+shares are wall clock: detecting is finding less decoding alone, covering is writing less decoding and encoding alone.
 
-    python bench/redact.py leaks [--events 10] | photographs | speed [FOOTAGE]
+Memory: footage of 20 s and the same many times over, each released in a process of its own.
+
+    python bench/redact.py leaks [--events 10] | photographs | speed [FOOTAGE] | memory [--times 15]
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -31,7 +36,9 @@ from xml.etree import ElementTree as ET
 
 import _common as common
 import numpy as np
+from memory import UNITS
 from numpy.typing import NDArray
+from search import decode, lengthen
 
 from houselights import config, event, models, photograph
 from houselights.cast import Cast
@@ -71,7 +78,7 @@ class Silent:
 def main() -> None:
     """Measure what is asked for and print."""
     parser = common.options(__doc__)
-    parser.add_argument("what", choices=("leaks", "photographs", "speed"), nargs="?", default="speed")
+    parser.add_argument("what", choices=("leaks", "photographs", "speed", "memory"), nargs="?", default="speed")
     parser.add_argument("footage", type=Path, nargs="?")
     parser.add_argument("--events", type=int, default=10, help="events of 20 s (default 10)")
     parser.add_argument("--first-seed", type=int, default=4000, help="seed of the first (default 4000)")
@@ -79,6 +86,8 @@ def main() -> None:
     parser.add_argument("--strangers", type=Path, help="portraits for the crowd; those in HOUSELIGHTS_DATA if left out")
     parser.add_argument("--no-peer", action="store_true", help="leave deface out")
     parser.add_argument("--peer-events", type=int, default=2, help="events that deface sees, too: it is slow")
+    parser.add_argument("--times", type=int, default=15, help="how much longer the long footage is (default 15)")
+    parser.add_argument("--alone", action="store_true", help="measure this process alone")
     args = parser.parse_args()
     models.fetch(models.default("detector"))
     models.fetch(models.default("second-detector"))
@@ -89,8 +98,12 @@ def main() -> None:
             leaks(args, Path(place))
         elif args.what == "photographs":
             photographs(args)
-        else:
+        elif args.what == "speed":
             speed(args, Path(place))
+        elif args.alone:
+            print(json.dumps(peak(args.footage, Path(place))))
+        else:
+            memory(args, Path(place))
 
 
 def data(name: str) -> Path:
@@ -316,6 +329,7 @@ def speed(args: common.Options, place: Path) -> None:
     """Frames a second, beside encoding alone and deface."""
     source = args.footage or data("clips") / "opera_house_exit.mp4"
     frames, encoding = encode_only(source, place / "encoded.mp4")
+    decoding = decode(source)[1]
     rows = [{"what": "decode and encode alone", "frames/s": round(frames / encoding, 2), "of deface": ""}]
     shares = []
     for recall in Recall:
@@ -323,7 +337,10 @@ def speed(args: common.Options, place: Path) -> None:
         request = Request(source, place / f"{recall}.mp4", recall=recall, allow_findings="a benchmark")
         timing = release(request, Silent()).manifest.timing
         rows.append({"what": f"--recall {recall}", "frames/s": round(frames / (time.perf_counter() - began), 2)})
-        parts = {"find": timing.find_s, "cover and write": timing.write_s, "check": timing.check_s}
+        parts = {
+            "decode": 2 * decoding, "detect": timing.find_s - decoding, "cover": max(0.0, timing.write_s - encoding),
+            "encode": min(timing.write_s, encoding) - decoding, "check": timing.check_s,
+        }  # fmt: skip
         total = sum(parts.values())
         shares.append(f"{recall}: " + ", ".join(f"{name} {value / total:.0%}" for name, value in parts.items()))
     if not args.no_peer:
@@ -335,6 +352,30 @@ def speed(args: common.Options, place: Path) -> None:
             row["of deface"] = round(row["frames/s"] / peer, 2)
         rows.append({"what": "deface at full size", "frames/s": round(peer, 2), "of deface": 1.0})
     common.show(f"{source.name}, {frames} frames, loading of models included", rows, args.json, tuple(shares))
+
+
+def memory(args: common.Options, place: Path) -> None:
+    """Peak memory of short and long footage."""
+    event.make(place / "event", common.actors(), EventSettings(width=640, height=360))
+    short = place / "event" / "event.mp4"
+    rows = []
+    for path in (short, lengthen(short, place / "long.mp4", args.times)):
+        command = [sys.executable, __file__, "memory", str(path), "--alone"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        rows.append(json.loads(done.stdout))
+    note = f"peak of the long one over that of the short one: {rows[1]['peak MiB'] / rows[0]['peak MiB']:.2f}"
+    common.show("memory of a release, --recall normal", rows, args.json, (note,))
+
+
+def peak(path: Path, place: Path) -> common.Row:
+    """What a release in this process took."""
+    request = Request(path, place / "out.mp4", recall=Recall.NORMAL, allow_findings="a benchmark")
+    manifest = release(request, Silent()).manifest
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNITS
+    return {
+        "minutes": round(manifest.source.duration_s / 60, 1), "frames": manifest.output.frames,
+        "tracks": len(manifest.tracks), "seconds": round(manifest.timing.total_s, 1), "peak MiB": round(used, 1),
+    }  # fmt: skip
 
 
 def encode_only(source: Path, out: Path) -> tuple[int, float]:

@@ -33,6 +33,7 @@ from houselights import release as releases
 from houselights.cast import read_cast
 from houselights.cover import Fill
 from houselights.errors import Error, SettingsError
+from houselights.files import whole
 from houselights.gallery import Enroller, Portraitist, entries
 from houselights.heads import Recall
 from houselights.sampling import Sampling
@@ -160,13 +161,10 @@ def _show(outcome: batch.Outcome, json: Path | None, report_file: Path | None) -
 
 def _write(file: Path, text: str) -> None:
     """Write a whole file or none; only the owner may read it."""
-    partial = file.with_name(f".{file.name}.partial")
     try:
-        partial.touch(mode=0o600)
-        partial.write_text(text, "utf-8")
-        partial.replace(file)
+        with whole(file) as stream:
+            stream.write(text.encode())
     except OSError as fault:
-        partial.unlink(missing_ok=True)
         msg = f"'{file}' cannot be written: {fault.strerror or fault}"
         raise SettingsError(msg, hint="name a file in a folder that exists and that you may write to") from fault
 

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from threading import get_ident
 from typing import Any
 
 import numpy as np
 
 from houselights.config import private_dir
 from houselights.faces import concatenate
+from houselights.files import whole
 from houselights.footage import Tally
 from houselights.quality import Quality
 from houselights.sampling import THUMBNAIL, Sight
@@ -88,7 +87,8 @@ class Detections:
     def finish(self, tally: Tally) -> None:
         """Write the rest and the mark that the footage was read to its end."""
         self._flush()
-        _replace(self.folder / "finished.json", json.dumps(asdict(tally)).encode())
+        with whole(self.folder / "finished.json") as stream:
+            stream.write(json.dumps(asdict(tally)).encode())
 
     def clear(self) -> None:
         """Forget what earlier runs kept."""
@@ -119,11 +119,10 @@ _COUNTS = ("frames", "left_out", "damaged", "times_made_up")
 
 
 def _write(file: Path, observations: list[Observation]) -> None:
-    partial = file.with_suffix(f".{os.getpid()}-{get_ident()}.partial")
     faces = concatenate([each.faces for each in observations])
     names = [name for name in _SIGHT if not name.endswith("thumbnail")]
     sights: dict[str, Any] = {name: np.array([getattr(each.sight, name) for each in observations]) for name in names}
-    with partial.open("wb") as stream:
+    with whole(file) as stream:
         np.savez(
             stream,
             counts=np.array([len(each.faces) for each in observations]),
@@ -134,9 +133,6 @@ def _write(file: Path, observations: list[Observation]) -> None:
             **sights,
             thumbnail=observations[-1].sight.thumbnail, analysed_thumbnail=observations[-1].sight.analysed_thumbnail,
         )  # fmt: skip
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(file)
 
 
 def _read(file: Path) -> list[Observation]:
@@ -170,12 +166,3 @@ def _check(columns: dict[str, Any], frames: int, faces: int) -> None:
     if wrong:
         msg = f"columns of the wrong length: {', '.join(wrong)}"
         raise ValueError(msg)
-
-
-def _replace(file: Path, content: bytes) -> None:
-    partial = file.with_suffix(f".{os.getpid()}-{get_ident()}.partial")
-    with partial.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(file)

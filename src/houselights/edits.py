@@ -85,12 +85,12 @@ def _fault_of_cover(change: Change) -> str | None:
     times = [place.time_s for place in change.places]
     if not times:
         return "no places are given"
-    if len(times) == 1 and times[0] > 0:  # a photograph has one time, which is 0
-        return "one place lasts no time: give another one with the time when the cover ends"
     if any(later <= earlier for earlier, later in pairwise(times)):
         return "its places are not in the order of time"
     if any(min(place.box[2:]) <= 0 for place in change.places):
         return "a box has no size"
+    if len(times) == 1 and times[0] > 0:  # a photograph has one time, which is 0
+        return "one place lasts no time: give another one with the time when the cover ends"
     return None
 
 

@@ -22,6 +22,7 @@ from PIL import Image
 from houselights.boxes import parse
 from houselights.cover import Picture
 from houselights.errors import ReleaseError
+from houselights.files import whole
 from houselights.sound import BREAKS, AudioPlan, Sound
 from houselights.types import UInt8
 
@@ -320,15 +321,9 @@ def write_photograph(picture: UInt8, path: Path) -> None:
     kind, options = _PHOTOGRAPHS.get(path.suffix.lower(), ("", {}))
     if not kind:
         raise ReleaseError(f"'{path}' is not the name of a photograph", hint="end it in .jpg, .png or .webp")
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("wb") as file:
+        with whole(path, private=False) as file:
             Image.fromarray(np.ascontiguousarray(picture)).save(file, kind, **options)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
     except (OSError, ValueError) as fault:
         reason = getattr(fault, "strerror", None) or fault
         raise ReleaseError(f"'{path}' cannot be written: {reason}", hint="is there room on the disk?") from fault
-    finally:
-        partial.unlink(missing_ok=True)

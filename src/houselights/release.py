@@ -6,7 +6,6 @@ under the final name before the last of them is done, and the source is only eve
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -31,6 +30,7 @@ from houselights.edits import Change, covers, proposed
 from houselights.edits import read as read_edits
 from houselights.edits import to_json as edits_json
 from houselights.errors import Error, FootageError, GalleryError, ReleaseError
+from houselights.files import settle, whole
 from houselights.film import Film, FilmSettings, write_photograph
 from houselights.footage import Footage, Tally, streams_beside
 from houselights.frame import Frame
@@ -45,7 +45,7 @@ from houselights.sampling import Sampling
 from houselights.scan import Job, Range, RestartError, observe, scan
 from houselights.sound import AudioPlan
 from houselights.templates import Recogniser
-from houselights.types import Authority
+from houselights.types import Authority, Float64
 from houselights.verdicts import Verdicts, judged
 from houselights.words import clock
 
@@ -156,8 +156,10 @@ def release(request: Request, watcher: Watcher) -> Released:
         timing = Timing(*(round(s, 3) for s in (ended - began, found - began, written - found, ended - written)))
         manifest = work.manifest(output, replace(checked, allowed=_allowed(request, checked)), timing)
         path = beside(request.out, "blocked") if blocked else request.out
-        _keep(request, footage, manifest, changes, checked.findings)
-        _settle(partial, path)
+        beside_it = beside(path, "release.json") if blocked or not request.manifest else request.manifest
+        write_whole(beside_it, manifest.to_json().encode(), private=blocked)
+        _propose(request, footage, changes, checked.findings)
+        settle(partial, path)
         return Released(path, blocked, manifest, work.ledger.thumbs)
     finally:
         partial.unlink(missing_ok=True)
@@ -191,45 +193,29 @@ def _check_names(request: Request, footage: Footage) -> None:
         raise ReleaseError(msg, hint="name another file, or remove it first")
 
 
-def _keep(
-    request: Request, footage: Footage, manifest: Manifest, changes: tuple[Change, ...], findings: tuple[Finding, ...]
-) -> None:
-    """Write the manifest, and, where there are findings, an edits file that would cover them."""
-    write_whole(request.manifest or beside(request.out, "release.json"), manifest.to_json().encode())
+def _propose(request: Request, footage: Footage, changes: tuple[Change, ...], findings: tuple[Finding, ...]) -> None:
+    """Leave an edits file that would cover what the check found; without findings, nothing of a blocked file stays."""
     if findings:
         wanted = (*changes, *proposed(findings))
         write_whole(beside(request.out, "edits.json"), edits_json(footage.facts.sha256, wanted).encode())
+    else:
+        for what in ("blocked", "blocked.release.json", "contact.jpg"):
+            beside(request.out, what).unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, private: bool = True) -> None:
     """Write a file whole or not at all, and on the disk when this returns.
 
     Raises:
         ReleaseError: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("wb") as file:
+        with whole(path, private=private) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        _settle(partial, path)
     except OSError as fault:
         raise ReleaseError(
             f"'{path}' cannot be written: {fault.strerror}", hint="is there room on the disk?"
         ) from fault
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _settle(partial: Path, path: Path) -> None:
-    """Give a whole file its name, for good: the folder is on the disk, too."""
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 class _Work:
@@ -249,6 +235,7 @@ class _Work:
         ]
         self._tally = Tally()
         self._held = 0
+        self._source = ("", False)  # format of the first picture, and whether it is interlaced
         self.ledger = Ledger()
 
     def find(self) -> None:
@@ -304,14 +291,15 @@ class _Work:
         return self._write_film(path, window)
 
     def _write_film(self, path: Path, window: tuple[Place, ...]) -> Output:
-        pictures = self._covered(window)
-        begun = next(pictures)
+        seconds = self._footage.facts.seconds
+        frames = ((f, _cut(all_of_it, box_at(window, seconds(f.ticks)))) for f, all_of_it, _ in self._covered())
+        begun = next(frames)
         begin = begun[0].ticks
         self._source = (begun[0].stored.format.name, bool(begun[0].stored.interlaced_frame))
         with Film(path, self._settings(begun[1]), self._sound(begin)) as film:
-            for frame, picture in chain([begun], pictures):
+            for frame, picture in chain([begun], frames):
                 film.write(picture, frame.ticks - begin, frame.stored.duration or None)
-                self._watcher.progress(self._footage.facts.seconds(frame.ticks))
+                self._watcher.progress(seconds(frame.ticks))
         self._check_changes()
         return self._output(path, picture, film, window, begin)
 
@@ -339,14 +327,21 @@ class _Work:
         return AudioPlan(self._request.source, ticks * base, end, mute=self._request.audio == "mute")
 
     def _write_photograph(self, path: Path, window: tuple[Place, ...]) -> Output:
-        frame, picture = next(self._covered(window))
+        """What is not covered keeps its colours as they are: only covers go by way of luma and chroma."""
+        frame, picture, boxes = next(self._covered())
         self._source = (frame.stored.format.name, False)
         self._check_changes()
-        write_photograph(picture.rgb(), path)
+        released, drawn = frame.stored.to_ndarray(format="rgb24").astype(np.uint8), picture.rgb()
+        for left, top, right, bottom in map(picture.reach, boxes.tolist()):
+            released[top:bottom, left:right] = drawn[top:bottom, left:right]
+        if box := box_at(window, 0.0):
+            left, top, width, height = (int(side) for side in box)
+            released = released[top : top + height, left : left + width]
+        write_photograph(released, path)
         return self._output(path, picture, None, window, 0)
 
-    def _covered(self, window: tuple[Place, ...]) -> Iterator[tuple[Frame, Picture]]:
-        """Every frame of the range, with its picture as it is released."""
+    def _covered(self) -> Iterator[tuple[Frame, Picture, Float64]]:
+        """Every frame of the range, its picture with the covers on it, and the boxes (n, 4) that were asked for."""
         facts, fill = self._footage.facts, self._request.fill
         reformatter = VideoReformatter()
         frames = self._footage.frames(self._tally, since=self._part.since, until=self._part.until)
@@ -364,7 +359,7 @@ class _Work:
             picture.cover(boxes, fill)
             self._held += now.held
             self.ledger.note(now, hidden, whys, picture)
-            yield frame, _cut(picture, box_at(window, now.seconds))
+            yield frame, picture, boxes
         if not came:
             msg = f"no frame of '{self._request.source}' could be read between --from and --to"
             raise FootageError(msg, hint=f"the footage lasts {facts.duration_s} s")

@@ -130,7 +130,7 @@ def render(
         hidden=hidden,
         reason=reasons.pop() if len(reasons) == 1 else None,
         covers=sum(card.use.frames_detected + card.use.frames_filled for card in hidden),
-        still=manifest.output.frames == 1 and manifest.output.duration_s == 0,
+        still=_is_still(manifest),
         crowded=len(tracks) > ROWS,
         rows=list(_crowd(tracks, scale) if len(tracks) > ROWS else _rows(tracks, scale)),
         found_marks=[Mark(scale.place(each.time_s), clock(each.time_s)) for each in check.findings],
@@ -155,7 +155,12 @@ def summary(manifest: Manifest, *, blocked: bool) -> str:
     if not manifest.tracks:
         said = "No head was found, so nothing is covered."
     checked = found if check.findings else "The check found no clear face, which is no proof that there is none."
-    return f"{said} {checked} Watch the film before it leaves the house."
+    look = "Look at it" if _is_still(manifest) else "Watch the film"
+    return f"{said} {checked} {look} before it leaves the house."
+
+
+def _is_still(manifest: Manifest) -> bool:
+    return manifest.output.frames == 1 and manifest.output.duration_s == 0
 
 
 def bound_words(check: Check) -> str:
