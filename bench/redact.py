@@ -4,6 +4,10 @@ Leaks: events with known truth and hard settings are released, the released file
 is looked at: it is clear where less than 0.98 of its box has the covers' colour. Faces count that are at least half
 visible and 16 pixels high. deface's covers are its own detections with its default threshold and mask, as boxes.
 
+Keeping: the same events are released once more with everybody in the gallery kept. A kept track is right where most of
+its places lie on the face of somebody enrolled, else wrong: the worst error there is. `walks kept` counts the walks of
+enrolled people in which a right track was kept for at least half a second.
+
 Area: a head is 1.45 wide and 1.5 high in sides of its face. `area on heads` is what is covered within twice the size of
 a head, over the area of the heads; `elsewhere` is the share of the picture covered where no face is in the truth, most
 of it on people drawn from behind.
@@ -30,7 +34,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -40,7 +44,7 @@ from memory import UNITS
 from numpy.typing import NDArray
 from search import decode, lengthen
 
-from houselights import config, event, models, photograph
+from houselights import config, event, models, photograph, policy
 from houselights.cast import Cast
 from houselights.config import CACHE
 from houselights.cover import Fill, picture_of
@@ -52,11 +56,13 @@ from houselights.film import Film, FilmSettings
 from houselights.footage import Footage, Tally
 from houselights.gallery import still
 from houselights.heads import SURE, Finder, Recall, grown, looks
+from houselights.ledger import PLACE_S
 from houselights.release import Request, release
 from houselights.script import EventSettings
 from houselights.types import Float32
 
 CLEAR = 0.98
+HALF_S = 0.5
 VISIBLE, HEIGHT = 0.5, 16
 HEAD = (1.45, 1.5)
 FOUND = 0.4
@@ -139,6 +145,10 @@ def leaks(args: common.Options, place: Path) -> None:
         tracks, leaky = (sum(row[name] for row in mine) for name in ("tracks", "with a clear frame"))
         low, high = interval(leaky, tracks)
         area = float(np.mean([row["area on heads"] for row in mine]))
+        if who == "houselights":
+            names = ("kept right", "kept wrong", "walks", "walks kept")
+            sums = ", ".join(f"{sum(row[name] for row in mine)} {name}" for name in names)
+            notes.append(f"keeping everybody in the gallery: {sums}")
         notes.append(
             f"{who}: {leaky} of {tracks} tracks have a clear frame ({low:.2%} to {high:.2%}), area on heads {area:.2f}"
         )
@@ -154,11 +164,47 @@ def leak(
         Request(folder / "event.mp4", folder / "out.mp4", fill=FILL, recall=recall, allow_findings="a benchmark"),
         Silent(),
     )
-    rows = [counted("houselights", settings.seed, truth, ours(made.path))]
-    rows[0]["findings"] = len(made.manifest.check.findings)
+    findings = len(made.manifest.check.findings)
+    rows = [
+        {**counted("houselights", settings.seed, truth, ours(made.path)), "findings": findings, **kept(truth, folder)}
+    ]
     if peer:
-        rows.append({**counted("deface", settings.seed, truth, defaced(folder / "event.mp4")), "findings": ""})
+        row = counted("deface", settings.seed, truth, defaced(folder / "event.mp4"))
+        rows.append({**row, **dict.fromkeys(("findings", "kept right", "kept wrong", "walks", "walks kept"), "")})
     return rows
+
+
+def kept(truth: Event, folder: Path) -> common.Row:
+    """Who is kept when everybody in the gallery is to be."""
+    authority = policy.authority("evaluation", "benchmark", "bench")
+    request = Request(
+        folder / "event.mp4", folder / "kept.mp4", authority=authority, keep=(folder / "gallery",), allow_findings="-"
+    )
+    tracks = release(request, Silent()).manifest.tracks
+    enrolled = {person.id for person in truth.people if person.enrolled}
+    start, second = truth.frames[0].ticks, truth.time_base[1] / truth.time_base[0]
+    times = np.array([(frame.ticks - start) / second for frame in truth.frames])
+    right, met = 0, {}
+    mine = [track for track in tracks if track.verdict == "kept"]
+    for track in mine:
+        seen = [on(truth.frames[int(np.abs(times - place.time_s).argmin())].faces, place.box) for place in track.places]
+        good = [walk for walk in seen if walk and walk[0] in enrolled]
+        right += len(good) > len(seen) / 2
+        for walk in set(good):
+            met[walk] = met.get(walk, 0) + good.count(walk)
+    walks = sum(len(person.walks) for person in truth.people if person.enrolled)
+    long_enough = sum(count * PLACE_S >= HALF_S for count in met.values())
+    return {"kept right": right, "kept wrong": len(mine) - right, "walks": walks, "walks kept": long_enough}
+
+
+def on(faces: Sequence[event.Face], box: Box) -> tuple[str, int] | None:
+    """The person and walk whose face's middle is nearest to that of a head, if it lies in the head."""
+    inside_it = [face for face in faces if inside(face.box, np.array(box))]
+    x, y = box[0] + box[2] / 2, box[1] + box[3] / 2
+    near = min(
+        inside_it, key=lambda f: abs(f.box[0] + f.box[2] / 2 - x) + abs(f.box[1] + f.box[3] / 2 - y), default=None
+    )
+    return (near.person, near.walk) if near else None
 
 
 def ours(path: Path) -> Iterator[NDArray[np.bool_]]:

@@ -39,9 +39,8 @@ def wrong(path: Path, manifest: Manifest) -> str:
     return "\n".join(differences(path, manifest))
 
 
-def test_a_fresh_release_passes(released: Path, manifest: Manifest) -> None:
+def test_a_fresh_release_passes(released: Path) -> None:
     """On the machine of whoever gets it: status 0, with the words that this is no proof."""
-    assert wrong(released, manifest) == ""
     done = CliRunner().invoke(app, ["check-release", str(released)])
     assert done.exit_code == 0, done.output
     assert "is as its manifest says" in " ".join(done.output.split())
@@ -52,11 +51,10 @@ def test_one_byte_that_was_changed_is_found(copy: Path, manifest: Manifest) -> N
     content = bytearray(copy.read_bytes())
     content[len(content) * 2 // 3] ^= 1
     copy.write_bytes(content)
-    assert "was changed after it was released" in wrong(copy, manifest)
     (copy.with_name("m.json")).write_text(manifest.to_json())
     done = CliRunner().invoke(app, ["check-release", str(copy), "--manifest", str(copy.with_name("m.json"))])
     assert done.exit_code == 1
-    assert "wrong:" in done.output
+    assert "was changed after it was released" in " ".join(done.output.split())
 
 
 def test_metadata_that_was_added_is_found(released: Path, manifest: Manifest, tmp_path: Path) -> None:
@@ -72,7 +70,6 @@ def test_metadata_that_was_added_is_found(released: Path, manifest: Manifest, tm
     said = wrong(path, replace(manifest, output=replace(manifest.output, sha256=digest(path))))
     assert "it holds what no release holds" in said
     assert "was changed" not in said
-    assert "was changed" in wrong(path, manifest)
 
 
 def test_the_manifest_of_another_file_does_not_fit(released: Path, manifest: Manifest, tmp_path: Path) -> None:

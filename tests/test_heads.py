@@ -267,7 +267,6 @@ def test_damage_holds_the_heads_of_a_frame_that_lost_them() -> None:
     assert not is_covered(held[38], (400, 300))
 
 
-@pytest.mark.xfail(reason="BUG in heads._held: a held frame's heads are held again, and one more lies there each time")
 def test_a_run_of_damaged_frames_holds_each_head_once() -> None:
     """However long the damage lasts, a head lies in a frame as its own and as the one that was held, no more."""
     found = followed(120, walk((400, 300), (0, 0), 20, 110), damaged=range(40, 100))

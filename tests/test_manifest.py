@@ -41,6 +41,7 @@ FULL = Manifest(
                   left_out=("audio: aac", "data")),
     output=Output("gate.mp4", "23" * 32, 404, 720, 250, 2.5, 7.5, "h264", "yuv420p", PLACES,
                   {"crf": "21", "preset": "superfast"}, "kept", ("10 bits were made 8",)),
+    asked={"audio": "drop"},
     recall="high", fill="silhouette", colour="707070", aspect="9:16", models=(YUNET, CENTERFACE), threshold_fmr=1e-5,
     tracks=(TrackUse(0, "hidden", "every head is hidden", 0.0, 9.96, 3, 0, ()),
             TrackUse(7, "kept", "taken for Ana", 1.0, 1.2, 5, 1, PLACES),

@@ -58,6 +58,7 @@ def manifest(*tracks: TrackUse, findings: tuple[Finding, ...] = (), **other: obj
             "gate.mp4", "cd" * 32, 1920, 1080, 250, 0.0, 10.0, "h264", "yuv420p",
             (), {"crf": "18", "preset": "veryfast"}, "dropped", ("10 bits were made 8",),
         ),
+        asked={"audio": "drop"},
         recall="high",
         fill="solid",
         colour="707070",

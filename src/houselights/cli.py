@@ -243,6 +243,8 @@ def redact(
 
 
 def _redact_folder(request: releases.Request) -> None:
+    if request.manifest or request.edits:
+        raise SettingsError("--manifest and --edits are for one file", hint="name a file in place of the folder")
     found, passed = redacting.jobs(request.source, request.out)
     for path, reason in passed:
         display.say(f"passed over: {display.shown(path)}: {display.shown(reason)}")

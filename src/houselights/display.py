@@ -220,7 +220,7 @@ def released(made: Released, request: Request) -> None:
         out.print(f"purpose {manifest.purpose} · basis {basis} · authorised by {name}")
     out.print(f"{shown(made.path)}: {shown(summary(manifest, blocked=made.blocked))}")
     out.print(shown(bound_words(manifest.check)))
-    if manifest.hidden == 0:
+    if not manifest.tracks:
         out.print("No face was found. A detector's silence is no proof: watch it before it leaves the house.")
     for note in manifest.output.notes:
         out.print(f"note: {shown(note)}")

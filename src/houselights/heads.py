@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -91,16 +92,20 @@ class Finder:
     """Finds faces for covers: all looks together, one box a face."""
 
     def __init__(self, weights: dict[str, Path], wanted: tuple[Look, ...]) -> None:
-        """Compile the detectors; `weights` by family.
+        """`weights` by family; nothing is loaded before the first frame."""
+        self.looks = wanted
+        self._weights = weights
+
+    @cached_property
+    def _detectors(self) -> list[Detector]:
+        return [_detector(self._weights[look.family], look) for look in self.looks]
+
+    def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Faces]]:
+        """Each frame with its faces, in order; scores are on YuNet's scale.
 
         Raises:
             ModelError: a file of weights is none.
         """
-        self.looks = wanted
-        self._detectors = [_detector(weights[look.family], look) for look in wanted]
-
-    def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Faces]]:
-        """Each frame with its faces, in order; scores are on YuNet's scale."""
         seen: Iterator[tuple[Frame, Faces]] = ((frame, Faces.none()) for frame in frames)
         for look, detector in zip(self.looks, self._detectors, strict=True):
             seen = detector.also(seen, look.every)
@@ -212,8 +217,9 @@ def _before(shot: list[_Entry], seconds: float) -> int:
 def _heads(shot: list[_Entry], start: int, end: int, facts: Facts) -> Iterator[Heads]:
     """The heads of the entries from `start` to `end` of one camera shot."""
     expected = _expected(shot, (facts.width, facts.height))
-    before: Heads | None = None
-    for index in range(max(0, start - 1), end):
+    whole: Heads | None = None  # of the last frame that was not damaged
+    first = next((index for index in range(start - 1, -1, -1) if not shot[index].damaged), start)
+    for index in range(first, end):
         entry, (tracks, boxes) = shot[index], expected[index]
         alone = entry.scores >= SURE
         if len(boxes):  # a weak face where a track is expected is that track's
@@ -229,15 +235,16 @@ def _heads(shot: list[_Entry], start: int, end: int, facts: Facts) -> Iterator[H
             held=False,
             cut=entry.cut,
         )
-        if entry.damaged and before is not None:
-            now = _held(now, before)
-        before = now
+        if not entry.damaged:
+            whole = now
+        elif whole is not None:
+            now = _held(now, whole)
         if index >= start:
             yield now
 
 
 def _held(now: Heads, before: Heads) -> Heads:
-    """A damaged frame keeps the heads of the frame before beside its own: what it shows may be old or wrong."""
+    """A damaged frame keeps the heads of the last whole frame beside its own: what it shows may be old or wrong."""
     return Heads(
         now.ticks, now.seconds, np.concatenate([now.boxes, before.boxes]),
         np.concatenate([now.tracks, before.tracks]), np.concatenate([now.seen, np.zeros(len(before.seen), bool)]),

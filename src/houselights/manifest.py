@@ -172,6 +172,8 @@ class Manifest:
     authorised_by: str | None
     source: Source
     output: Output
+    asked: dict[str, str]
+    """The options that the release was made with, as they were given or stand by default."""
     recall: str
     """`high` or `normal`."""
     fill: Literal["solid", "silhouette"]

@@ -125,9 +125,9 @@ def jobs(source: Path, out: Path) -> tuple[list[Job], list[tuple[Path, str]]]:
     if not files:
         raise ReleaseError(f"no footage in '{source}'", hint="name a folder with video files or photographs")
     found = [Job(file, out / file.relative_to(source).with_suffix(_suffix(file))) for file in files]
-    names: dict[Path, Path] = {}
-    for job in found:
-        if (other := names.setdefault(job.out, job.source)) != job.source:
+    names: dict[str, Path] = {}
+    for job in found:  # some disks know no capitals
+        if (other := names.setdefault(str(job.out).casefold(), job.source)) != job.source:
             raise ReleaseError(f"'{other}' and '{job.source}' would both be '{job.out}'", hint="rename one of them")
     return found, passed
 
@@ -154,13 +154,11 @@ def redact_folder(found: Sequence[Job], request: Request, watcher: Watcher) -> I
 
 def _is_done(request: Request) -> bool:
     """Whether an earlier run made the same release: same source, same settings, nothing changed since."""
-    if request.compares or not request.out.exists():
+    if request.compares or request.allow_findings is not None or not request.out.exists():
         return False
     try:
         earlier = read_manifest(beside(request.out, "release.json"))
     except ReleaseError:
         return False
-    settings = (earlier.recall, earlier.fill, earlier.colour, earlier.aspect)
-    wanted = (str(request.recall), request.fill.style, request.fill.colour, request.aspect)
-    same = settings == wanted and earlier.source.sha256 == footages.digest(request.source)
+    same = earlier.asked == request.asked and earlier.source.sha256 == footages.digest(request.source)
     return same and earlier.output.sha256 == footages.digest(request.out)

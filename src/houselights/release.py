@@ -90,6 +90,14 @@ class Request:
         """Whether anybody is compared with a photograph."""
         return bool(self.keep or self.hide)
 
+    @property
+    def asked(self) -> dict[str, str]:
+        """The options that decide what the released file is, but for photographs and edits."""
+        names = ("audio", "since_s", "until_s", "aspect", "codec", "quality", "recall")
+        given = {name.removesuffix("_s"): getattr(self, name) for name in names}
+        given |= {"fill": self.fill.style, "colour": self.fill.colour.upper()}
+        return {name: "" if value is None else str(value) for name, value in given.items()}
+
 
 class Watcher(Protocol):
     """Who is told how far the work is."""
@@ -418,6 +426,7 @@ class _Work:
             made=datetime.now(UTC).isoformat(timespec="seconds"), tool=f"houselights {__version__}",
             purpose=str(use.purpose) if use else None, basis=use.basis if use else None,
             authorised_by=use.authorised_by if use else None, source=source, output=output,
+            asked=request.asked,
             recall=str(request.recall), fill=request.fill.style, colour=request.fill.colour, aspect=request.aspect,
             models=tuple(self._models), threshold_fmr=request.threshold_fmr if use else None,
             tracks=self.ledger.uses(), frames_held=self._held,
