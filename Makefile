@@ -55,7 +55,7 @@ endef
 
 .venv/.locked: requirements.lock
 	$(new_venv)
-	@echo "Installing the locked packages into .venv: about 280 MB to download the first time."
+	@echo "Installing the locked packages into .venv: about 300 MB to download the first time."
 	@$(BIN)/pip $(PIP_LOCKED) -r requirements.lock
 	@touch $@
 

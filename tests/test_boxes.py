@@ -147,6 +147,92 @@ def test_boxes_that_were_added_are_found(tmp_path: Path, box: bytes, inside: str
     assert any((word or "bytes after the last box") in each for each in found) if word != "" else found == ()
 
 
+def jumbf(*content: bytes, label: str = "", salt: bytes = b"") -> bytes:
+    """A box of a credential: one that is described by a label and holds others, or one of data without a label."""
+    if not label:
+        return struct.pack(">I4s", 8 + len(b"".join(content)), b"cbor") + b"".join(content)
+    named = bytes(16) + b"\3" + label.encode() + b"\0" + salt
+    inside = struct.pack(">I4s", 8 + len(named), b"jumd") + named + b"".join(content)
+    return struct.pack(">I4s", 8 + len(inside), b"jumb") + inside
+
+
+def credential(*assertions: bytes, begin: bytes = bytes(4) + b"manifest\0" + bytes(8), data: bytes = b"{}") -> bytes:
+    """A box with a credential, as `houselights.credential` has it written, and some assertions more."""
+    held = jumbf(jumbf(data), label="org.houselights.release", salt=bytes(24)) + b"".join(assertions)
+    parts = (jumbf(held, label="c2pa.assertions"), *(jumbf(jumbf(b"{}"), label=f"c2pa.{each}") for each in ENDS))
+    inside = jumbf(jumbf(*parts, label="urn:c2pa:43fb580c-934d-45ed-a783-bed845356b0d"), label="c2pa")
+    number = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+    return struct.pack(">I4s", 8 + 16 + len(begin) + len(inside), b"uuid") + number + begin + inside
+
+
+ENDS = ("claim.v2", "signature")
+HASH = jumbf(jumbf(b"{}"), label="c2pa.hash.bmff.v3")
+
+
+@pytest.mark.parametrize("place", ["begin", "end"])
+def test_one_credential_may_stand_in_a_release(tmp_path: Path, place: str) -> None:
+    """Right behind the first box, where it is written, or at the end; `test_credential` has real ones."""
+    path = clean(tmp_path / "film.mp4")
+    whole = path.read_bytes()
+    at = struct.unpack(">I", whole[:4])[0] if place == "begin" else len(whole)
+    path.write_bytes(whole[:at] + credential(HASH) + whole[at:])
+    assert strangers(path) == ()
+    assert "uuid" in atoms(path)
+
+
+@pytest.mark.parametrize(
+    ("box", "word"),
+    [
+        (credential(HASH) * 2, "uuid: more than one credential"),
+        (credential(HASH) + struct.pack(">I4s", 24, b"uuid") + bytes(16), "uuid: not a credential"),
+        (struct.pack(">I4s", 24, b"uuid") + credential()[8:24], "uuid: not a credential"),
+        (struct.pack(">I4s", 45, b"uuid") + credential()[8:45], "uuid: not a credential"),
+        (
+            struct.pack(">I4s", 24, b"uuid") + b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac",
+            "uuid: not",
+        ),
+        (credential(begin=bytes(4) + b"merkle\0" + bytes(8)), "uuid: not a credential"),
+        (credential(begin=bytes(4) + b"manifest\0" + b"\0\0\0\0\0\0\1\0"), "uuid: not a credential"),
+        (credential(jumbf(jumbf(b"\xff\xd8\xff\xe0"), label="c2pa.thumbnail.claim")), "'c2pa.thumbnail.claim'"),
+        (credential(jumbf(jumbf(b"{}"), label="c2pa.ingredient.v3")), "'c2pa.ingredient.v3'"),
+        (credential(jumbf(jumbf(b"{}"), label="c2pa\x1b[2J")), r"'c2pa\x1b[2J'"),
+        (credential(jumbf(jumbf(b"{}"), label="c2pa.actions.v2", salt=b"+40.7127-074.0059/ and more")), "actions.v2"),
+        (credential(struct.pack(">I4s", 16, b"bidb") + b"\xff\xd8\xff\xe0...."), "something else"),
+        (credential(struct.pack(">I4s", 99, b"jumb") + b"\xff\xd8\xff\xe0...."), "something else"),
+        (credential(struct.pack(">I4s", 4, b"jumb")), "something else"),
+        (credential(b"tail"), "something else"),
+        (credential(data=bytes(1 << 14)), "uuid: larger than a credential"),
+    ],
+)
+def test_what_only_looks_like_a_credential_is_found(tmp_path: Path, box: bytes, word: str) -> None:
+    """A second one, another box of that kind, pictures and sources inside one, and whatever else could hide there."""
+    path = clean(tmp_path / "film.mp4")
+    with_box(path, box)
+    assert any(word in each for each in strangers(path))
+
+
+def test_a_credential_inside_another_box_is_found(tmp_path: Path) -> None:
+    """It stands beside the film's boxes, or it is none."""
+    path = clean(tmp_path / "film.mp4")
+    with_box(path, credential(HASH), inside="moov")
+    assert "moov/uuid" in strangers(path)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_credential_is_no_error(tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever stands in its box, it is told in words or passes."""
+    path = tmp_path / "film.mp4"
+    if not path.exists():
+        clean(path)
+    box = bytearray(credential(HASH))
+    for at, value in data.draw(st.lists(st.tuples(st.integers(8, len(box) - 1), st.integers(0, 255)), max_size=6)):
+        box[at] = value
+    other = tmp_path / "other.mp4"
+    other.write_bytes(path.read_bytes() + box)
+    assert len(strangers(other)) <= 1
+
+
 def test_media_that_no_track_shows_is_found(tmp_path: Path) -> None:
     """A track that was taken out of the head, and left in the media, is still in the file."""
     path = clean(tmp_path / "film.mp4")

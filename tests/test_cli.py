@@ -124,7 +124,17 @@ def test_small_commands_answer(command: list[str]) -> None:
 def test_every_command_and_option_is_documented() -> None:
     """Each option that --help knows stands in docs/commands.md."""
     text = (Path(__file__).parent.parent / "docs" / "commands.md").read_text()
-    for command in (["search"], ["event"], ["calibrate"], ["models"], ["models", "fetch"], ["info"], ["demo"]):
+    for command in (
+        ["search"],
+        ["redact"],
+        ["check-release"],
+        ["event"],
+        ["calibrate"],
+        ["models"],
+        ["models", "fetch"],
+        ["info"],
+        ["demo"],
+    ):
         done = run(*command, "--help", COLUMNS="200", TERM="dumb")
         assert " ".join(command) in text
         for option in set(re.findall(r"--[a-z][a-z-]+", done.stdout)) - {"--help"}:

@@ -49,3 +49,22 @@ def test_no_blank_ever_passes_as_basis_or_authoriser(basis: str, name: str) -> N
     else:
         assert use.basis.strip()
         assert use.authorised_by.strip()
+
+
+def test_footage_for_public_release_is_not_searched() -> None:
+    """The purpose fits releases alone, whoever asks; that intake fixes it for a film is R14, still to come."""
+    use = policy.authority("public-release", "press law", "the spokeswoman")
+    with pytest.raises(PolicyError, match="not searched for anybody"):
+        policy.check_search(use, subjects=1)
+    policy.check_release(use, subjects=1)
+
+
+def test_hiding_everybody_needs_no_purpose_and_comparing_does() -> None:
+    """Detection alone may run where recognition is refused; comparing people needs a purpose that fits a release."""
+    policy.check_release(None, subjects=0)
+    with pytest.raises(PolicyError, match="came without a purpose"):
+        policy.check_release(None, subjects=1)
+    with pytest.raises(PolicyError, match="does not allow a release to compare"):
+        policy.check_release(policy.authority("crime-suspect", "warrant 7", "a judge"), subjects=1)
+    with pytest.raises(PolicyError, match="without a basis"):
+        policy.check_release(Authority(Purpose.SUBJECT_ACCESS, "", ""), subjects=1)

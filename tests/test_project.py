@@ -88,9 +88,10 @@ def test_every_locked_package_has_hashes(lock: str) -> None:
 
 
 def test_the_lock_holds_every_requirement() -> None:
-    """What the package and its extra `dev` ask for stands in the lock."""
+    """What the package and its extras `dev` and `provenance` ask for stands in the lock."""
     locked = {package.split("==")[0] for package in pins("requirements.lock")}
-    required = [*project()["dependencies"], *project()["optional-dependencies"]["dev"]]
+    extras = project()["optional-dependencies"]
+    required = [*project()["dependencies"], *extras["dev"], *extras["provenance"]]
     assert {name_of(requirement) for requirement in required} <= locked
 
 

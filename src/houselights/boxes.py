@@ -28,7 +28,19 @@ _TABLES = f"{_TRACK}/mdia/minf/stbl"
 _ENTRY = f"{_TABLES}/stsd"
 _ALLOWED = frozenset(
     (
-        *("ftyp", "free", "skip", "mdat", "moov", "moov/mvhd", "moov/free", _TRACK, f"{_TRACK}/tkhd", f"{_TRACK}/mdia"),
+        *(
+            "ftyp",
+            "free",
+            "skip",
+            "uuid",
+            "mdat",
+            "moov",
+            "moov/mvhd",
+            "moov/free",
+            _TRACK,
+            f"{_TRACK}/tkhd",
+            f"{_TRACK}/mdia",
+        ),
         *(f"{_TRACK}/mdia/{name}" for name in ("mdhd", "hdlr", "minf", "minf/vmhd", "minf/smhd", "minf/dinf")),
         *(f"{_TRACK}/mdia/minf/{name}" for name in ("dinf/dref", "dinf/dref/url ", "stbl", "stbl/stsd")),
         *(f"{_TABLES}/{name}" for name in ("stts", "stss", "stsc", "stsz", "stco", "co64", "sdtp", "sgpd", "sbgp")),
@@ -40,6 +52,14 @@ _ALLOWED = frozenset(
 _NAMES = frozenset((b"", b"VideoHandler", b"SoundHandler"))
 _UPRIGHT = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _UNDETERMINED = 0x55C4  # the language `und`
+
+ASSERTION = "org.houselights.release"
+"""What a credential says of a release stands under this label."""
+_C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481") + bytes(4) + b"manifest\0" + bytes(8)
+"""How the content of the box with a credential begins: its number, version, purpose, and no further one."""
+_LABEL = rf"c2pa|urn:c2pa:[0-9a-f-]{{36}}|c2pa\.(assertions|actions\.v2|hash\.bmff\.v3|claim\.v2|signature)|{ASSERTION}"
+_SALT = 24  # bytes of the box of random ones behind a label
+_LARGEST = 1 << 14  # bytes of a credential: some 3500, more with long keys and many certificates
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +214,35 @@ def _coloured(file: BinaryIO, box: Box) -> str | None:
     return None if numbers else "a colour profile"
 
 
+def _sworn(file: BinaryIO, box: Box) -> str | None:
+    """A credential has this one form; a thumbnail or an ingredient in it can show what the release hides."""
+    content = _read(file, box, 0, _LARGEST)
+    if not content.startswith(_C2PA) or len(content) == len(_C2PA):
+        return "not a credential"
+    if box.end - box.inside > _LARGEST:
+        return "larger than a credential"
+    return _labelled(content[len(_C2PA) :])
+
+
+def _labelled(content: bytes) -> str | None:
+    """What is wrong with the JUMBF boxes of a credential: each a description with a label, then others or CBOR."""
+    todo = [content]
+    while todo:
+        rest = todo.pop()
+        while rest:
+            size, kind = struct.unpack(">I4s", rest[:8]) if len(rest) >= 8 else (0, b"")
+            inside, rest = rest[8:size], rest[size:]
+            if len(inside) != size - 8 or kind not in {b"jumb", b"jumd", b"cbor"}:
+                return "a credential with something else in it"
+            if kind == b"jumb":
+                todo.append(inside)
+            elif kind == b"jumd":
+                label, _, salt = inside[17:].partition(b"\0")
+                if not re.fullmatch(_LABEL, label.decode("latin-1")) or len(salt) > _SALT:
+                    return f"a credential with '{ascii(label[:60].decode('latin-1'))[1:-1]}'"
+    return None
+
+
 def _dated(file: BinaryIO, box: Box) -> str | None:
     """A header says when it was made, how to turn the picture, in which language it is."""
     name = box.path.rpartition("/")[2]
@@ -216,6 +265,7 @@ _LOOKS: dict[str, Callable[[BinaryIO, Box], str | None]] = {
     "mp4a": _plain,
     "url ": _elsewhere,
     "colr": _coloured,
+    "uuid": _sworn,
 }
 
 
@@ -229,6 +279,8 @@ def _misplaced(file: BinaryIO, boxes: list[Box]) -> list[str]:
     for each in ("ftyp", "moov", "mdat"):
         if sum(box.path == each for box in boxes) != 1:
             found.append(f"{each}: not one of it")
+    if sum(box.path == "uuid" for box in boxes) > 1:
+        found.append("uuid: more than one credential")
     order = [box.path for box in boxes if box.path in {"moov", "mdat"}]
     if order[:1] == ["mdat"]:
         found.append("moov: after mdat")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from houselights import models, runtime
+from houselights import credential, models, runtime
 from houselights.boxes import strangers
 from houselights.cover import Fill, picture_of
 from houselights.faces import canvas
@@ -119,6 +119,8 @@ def differences(path: Path, manifest: Manifest) -> Iterable[str]:
         yield f"its SHA-256 is {sha256}, the manifest says {output.sha256}: it was changed after it was released"
     if path.suffix.lower() not in PHOTOGRAPHS:
         yield from (f"it holds what no release holds: {each}" for each in strangers(path))
+    if manifest.asked.get("credential") == "yes":
+        yield from _credential(path, manifest)
     facts = Footage(path, sha256=sha256).facts
     if (facts.width, facts.height) != (output.width, output.height):
         yield f"it is {facts.width}x{facts.height} pixels, the manifest says {output.width}x{output.height}"
@@ -136,3 +138,14 @@ def differences(path: Path, manifest: Manifest) -> Iterable[str]:
     for finding in seen.findings:
         if (finding.time_s, finding.box) not in known:
             yield f"a face is seen at {finding.time_s} s in {finding.box}, score {finding.score}"
+
+
+def _credential(path: Path, manifest: Manifest) -> Iterator[str]:
+    """What is wrong with the content credential that the manifest says was signed."""
+    found = credential.read(path)
+    if found is None:
+        yield "its content credential is gone"
+    elif not found.valid:
+        yield f"its content credential is not valid: {', '.join(found.faults)}"
+    elif found.source_sha256 != manifest.source.sha256:
+        yield "its content credential names another source"

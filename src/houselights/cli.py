@@ -32,6 +32,7 @@ from houselights import redact as redacting
 from houselights import release as releases
 from houselights.cast import read_cast
 from houselights.cover import Fill
+from houselights.credential import Signer
 from houselights.errors import Error, SettingsError
 from houselights.files import whole
 from houselights.gallery import Enroller, Portraitist, entries
@@ -219,6 +220,11 @@ def redact(
     ] = 1e-5,
     recogniser: RecogniserOption = "sface",
     accept_licence: AcceptOption = False,
+    sign: Annotated[
+        Path | None,
+        typer.Option(help="Write a content credential (C2PA) signed with this certificate.", metavar="CERT.pem"),
+    ] = None,
+    sign_key: Annotated[Path | None, typer.Option(help="The certificate's private key.", metavar="KEY.pem")] = None,
 ) -> None:
     """Make a copy in which every head is hidden, or all but those who may be seen."""
     request = releases.Request(
@@ -229,6 +235,7 @@ def redact(
         codec=_one_of("--codec", codec, "h264", "hevc", "av1"), quality=quality,
         recall=Recall(_one_of("--recall", recall, *Recall)), manifest=manifest, allow_findings=allow_findings,
         recogniser=recogniser, accept_licence=accept_licence, threshold_fmr=threshold_fmr,
+        signer=_signer(sign, sign_key),
     )  # fmt: skip
     policy.check_release(request.authority, len(request.keep) + len(request.hide))
     _fetch_if_missing("detector", "second-detector", *(("recogniser",) if request.compares else ()))
@@ -240,6 +247,14 @@ def redact(
     display.released(released, request)
     if released.blocked:
         raise typer.Exit(BLOCKED)
+
+
+def _signer(certificate: Path | None, key: Path | None) -> Signer | None:
+    if certificate and key:
+        return Signer(certificate, key)
+    if certificate or key:
+        raise SettingsError("--sign and --sign-key go together", hint="name the certificate and its private key")
+    return None
 
 
 def _redact_folder(request: releases.Request) -> None:

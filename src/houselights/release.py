@@ -25,6 +25,7 @@ from houselights import window as windows
 from houselights.check import PHOTOGRAPHS, check
 from houselights.config import cache_dir
 from houselights.cover import Fill, Picture, picture_of
+from houselights.credential import Signer, sign
 from houselights.detections import Detections, key
 from houselights.edits import Change, covers, proposed
 from houselights.edits import read as read_edits
@@ -49,6 +50,7 @@ from houselights.types import Authority, Float64
 from houselights.verdicts import Verdicts, judged
 from houselights.words import clock
 
+TOOL = f"houselights {__version__}"
 Audio = Literal["drop", "keep", "mute"]
 HDR = frozenset({16, 18})  # FFmpeg's numbers of the transfers PQ and HLG
 ALIKE_FMR = 0.01  # as in a search: shots of one track that score so are one person
@@ -84,6 +86,8 @@ class Request:
     recogniser: str = "sface"
     accept_licence: bool = False
     threshold_fmr: float = 1e-5
+    signer: Signer | None = None
+    """Who signs a content credential in the released file; none is written where None."""
 
     @property
     def compares(self) -> bool:
@@ -95,6 +99,7 @@ class Request:
         """The options that decide what the released file is, but for photographs and edits."""
         names = ("audio", "since_s", "until_s", "aspect", "codec", "quality", "recall")
         given = {name.removesuffix("_s"): getattr(self, name) for name in names}
+        given |= {"credential": "no" if self.signer is None else "yes"}
         given |= {"fill": self.fill.style, "colour": self.fill.colour.upper()}
         return {name: "" if value is None else str(value) for name, value in given.items()}
 
@@ -401,7 +406,11 @@ class _Work:
         return windows.Interest(now.seconds, now.cut, (float(middle[0]), float(middle[1])))
 
     def _output(self, path: Path, picture: Picture, film: Film | None, window: tuple[Place, ...], begin: int) -> Output:
-        request, facts = self._request, Footage(path).facts
+        request = self._request
+        if request.signer:
+            source = self._footage.facts.sha256
+            sign(path, request.signer, title=_name(request.out), source_sha256=source, tool=TOOL)
+        facts = Footage(path).facts
         notes = tuple(_notes(self._source[0], picture, film, request))
         return Output(
             name=_name(request.out), sha256=facts.sha256, width=facts.width, height=facts.height,
@@ -423,7 +432,7 @@ class _Work:
             left_out=streams_beside(request.source, audio=request.audio != "drop"),
         )  # fmt: skip
         return Manifest(
-            made=datetime.now(UTC).isoformat(timespec="seconds"), tool=f"houselights {__version__}",
+            made=datetime.now(UTC).isoformat(timespec="seconds"), tool=TOOL,
             purpose=str(use.purpose) if use else None, basis=use.basis if use else None,
             authorised_by=use.authorised_by if use else None, source=source, output=output,
             asked=request.asked,
