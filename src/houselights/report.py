@@ -5,19 +5,16 @@ It shows candidates and the photographs they were compared with, and no other fa
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from houselights import __version__
 from houselights.batch import Outcome
+from houselights.page import template
 from houselights.pictures import Picture, Pictures
 from houselights.result import Appearance, Candidate, FootageUse, Result
-from houselights.words import clock, count, day, one_in, rate_words, round_times, visible
+from houselights.words import clock, count, one_in, rate_words, round_times
 
 ROWS = 12  # with more files than this, a subject's time scale leaves out those without a candidate
 
@@ -87,7 +84,7 @@ def render(outcome: Outcome, pictures: Pictures) -> str:
     found = {candidate.subject for candidate in result.candidates}
     shown = sum(candidate in pictures.shots for candidate in result.candidates)
     lowest = result.threshold.lowest_fmr
-    return _template().render(
+    return template("report.html", length_words=_length_words).render(
         result=result,
         summary=summary(result),
         cautions=list(_cautions(result)),
@@ -126,22 +123,12 @@ def chance_words(fmr: float, comparisons: int, lowest: float) -> str:
     return f"strangers alone would reach such a score in {bound} 1 of {one_in(expected):,} searches like it"
 
 
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("houselights", "pages"),
-        autoescape=True,
-        finalize=visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"clock": clock, "data": _data, "day": day, "count": count, "length_words": _length_words}
-    return environment.get_template("report.html")
-
-
-def _data(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+def _length_words(use: FootageUse) -> str:
+    if use.error is not None and use.frames == 0:
+        return "not searched"
+    if _still(use):
+        return "still picture"
+    return clock(use.duration_s) if use.duration_s else "length not stated"
 
 
 def _searched(result: Result) -> int:
@@ -200,14 +187,6 @@ def _cards(name: str, result: Result, pictures: Pictures, lowest: float) -> Iter
 
 def _still(use: FootageUse) -> bool:
     return use.frames == 1 and use.duration_s == 0
-
-
-def _length_words(use: FootageUse) -> str:
-    if use.error is not None and use.frames == 0:
-        return "not searched"
-    if _still(use):
-        return "still picture"
-    return clock(use.duration_s) if use.duration_s else "length not stated"
 
 
 def _length(use: FootageUse, seen: Iterable[Appearance]) -> float:

@@ -5,20 +5,18 @@ Like the report it opens anywhere, asks nothing of the network and runs nothing.
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from houselights import __version__
 from houselights.manifest import Check, Manifest, Timing, TrackUse
+from houselights.page import template
 from houselights.types import UInt8
-from houselights.words import clock, count, day, rate_words, round_times, short_clock, visible
+from houselights.words import clock, count, rate_words, round_times, visible
 
 ROWS = 60  # with more tracks than this, the time line shows how many there are at a time
 COLUMNS = 120  # of that picture
@@ -119,7 +117,7 @@ def render(
     reasons = {card.use.why for card in hidden}
     tracks = [use for use in manifest.tracks if use.track]
     scale = _scale(manifest)
-    return _template().render(
+    return template("release.html").render(
         manifest=manifest,
         blocked=blocked,
         edits_file=edits_file,
@@ -217,24 +215,6 @@ def _shortened(caption: str, width: int, font: ImageFont.FreeTypeFont | ImageFon
     if font.getlength(words) <= width:
         return words
     return next(short for end in range(len(words), -1, -1) if font.getlength(short := words[:end] + "...") <= width)
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("houselights", "pages"),
-        autoescape=True,
-        finalize=visible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"clock": clock, "count": count, "data": _data, "day": day, "short_clock": short_clock}
-    return environment.get_template("release.html")
-
-
-def _data(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
 def _cards(tracks: Iterable[TrackUse], thumbs: Mapping[int, Thumb]) -> list[Card]:
