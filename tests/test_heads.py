@@ -16,7 +16,7 @@ from PIL import Image
 from houselights.detections import Observation
 from houselights.faces import overlap
 from houselights.footage import Facts, Footage, Tally
-from houselights.heads import SAME, SURE, Finder, Heads, Look, Recall, grown, heads, looks, united
+from houselights.heads import REACH_S, SAME, SURE, Finder, Heads, Look, Recall, grown, heads, looks, united
 from houselights.quality import Part, Quality
 from houselights.sampling import THUMBNAIL, Sight
 from houselights.types import Faces, Float32
@@ -224,7 +224,7 @@ def test_who_stands_still_stays_covered_for_longer() -> None:
     standing, walking = (followed(200, walk((400, 300), speed, 60, 100)) for speed in ((0.1, 0), (5.0, 0)))
     counts = [sum(len(now.boxes) > 0 for now in found[101:]) for found in (standing, walking)]
     assert counts[0] == 2 * RATE
-    assert 0 < counts[1] <= 0.6 * RATE
+    assert 0 < counts[1] <= REACH_S * RATE
     assert all(is_covered(now, (410, 300)) for now in standing[101 : 101 + 2 * RATE])
 
 

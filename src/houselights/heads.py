@@ -28,21 +28,21 @@ SURE = 0.5  # score from which on a face is covered and may begin a track; a wea
 WEAK = 0.35  # the lowest score that is looked at
 SAME = 0.4  # intersection over union from which boxes of two detectors are on one face
 
-# How far a head reaches beyond the face's box, in sides of it: chosen on `facemask_dev` so that what people drew as a
-# face lies inside, and hair, ears and chin with it.
-SIDEWAYS, UP, DOWN, BACK = 0.24, 0.25, 0.3, 0.25
-PIXELS = 1.5  # and so many pixels beside: detectors see in steps
+# How far a head reaches beyond the face's box, in sides of it: chosen on `facemask_dev` and on synthetic events so that
+# what people drew as a face lies inside, and hair, ears and chin with it.
+SIDEWAYS, UP, DOWN, BACK = 0.28, 0.28, 0.32, 0.25
+PIXELS = 2.0  # and so many pixels beside: detectors see in steps
 
-REACH_S = 0.6  # seconds that a cover goes on before the first sighting of a head and after the last
+REACH_S = 0.9  # seconds that a cover goes on before the first sighting of a head and after the last
 NEAR_S = 0.25  # and so many for a head that was seen once: the frames until every detector has looked again
 STANDS_S = 2.0  # and so many for somebody who was seen to stand still, by less than STILL sides in a second
 STILL = 0.35
 TREND_S = 0.4  # seconds of sightings that tell where a head comes from or goes to
-BESIDE = 6  # sightings before and after one whose size counts too
+BESIDE = 20  # sightings before and after one whose size counts too
 LOOK_S = 4.0  # seconds of sightings before and after a frame that its covers depend on: longer than any gap of a track
 LOOK_FRAMES = 16  # and no fewer frames than these
 GROWS = 0.15  # by so many sides a second a cover grows with the time to the nearest sighting
-MOST = 0.15  # sides by which it grows at most
+MOST = 0.1  # sides by which it grows at most
 
 
 class Recall(StrEnum):
