@@ -30,8 +30,8 @@ SAME = 0.4  # intersection over union from which boxes of two detectors are on o
 
 # How far a head reaches beyond the face's box, in sides of it: chosen on `facemask_dev` and on synthetic events so that
 # what people drew as a face lies inside, and hair, ears and chin with it.
-SIDEWAYS, UP, DOWN, BACK = 0.28, 0.28, 0.32, 0.25
-PIXELS = 2.0  # and so many pixels beside: detectors see in steps
+SIDEWAYS, UP, DOWN, BACK = 0.2, 0.25, 0.25, 0.35
+PIXELS = 4.0  # and so many pixels beside: detectors see in steps
 
 REACH_S = 0.9  # seconds that a cover goes on before the first sighting of a head and after the last
 NEAR_S = 0.25  # and so many for a head that was seen once: the frames until every detector has looked again
