@@ -23,8 +23,7 @@ from houselights.errors import Error, FootageError
 from houselights.faces import Canvas, Detector, canvas
 from houselights.footage import Facts, Footage
 from houselights.gallery import Enroller, Gallery, entries
-from houselights.models import Model
-from houselights.result import FootageUse, GalleryUse, ModelUse, Refusal, Result, Threshold, Timing
+from houselights.result import FootageUse, GalleryUse, Refusal, Result, Threshold, Timing
 from houselights.sampling import AUTO, Sampling
 from houselights.scan import Job, Range, RestartError, Scan, scan
 from houselights.search import Probe
@@ -163,8 +162,8 @@ class Rig:
         self._threads = local()
         self.compiling_s = 0.0
         self.uses = (
-            _use("detector", self.detector_model, *runtime.in_use(exact=False)),
-            _use("recogniser", chosen, *runtime.in_use(exact=True)),
+            runtime.use(self.detector_model, exact=False),
+            runtime.use(chosen, exact=True),
         )
 
     @property
@@ -183,10 +182,6 @@ class Rig:
             held = self._threads.detector = Detector(self.detector_path, canvases)
             self.compiling_s += time.perf_counter() - began
         return held
-
-
-def _use(role: str, model: Model, runtime: str, precision: str) -> ModelUse:
-    return ModelUse(role, model.name, model.sha256, model.licence, runtime, precision)
 
 
 def _search_files(

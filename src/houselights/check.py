@@ -11,18 +11,17 @@ from pathlib import Path
 from houselights import credential, models, runtime
 from houselights.boxes import strangers
 from houselights.cover import Fill, picture_of
-from houselights.faces import canvas
+from houselights.faces import LARGEST_LONG_SIDE, canvas
+from houselights.film import PHOTOGRAPHS
 from houselights.footage import Facts, Footage, Tally, digest
 from houselights.frame import Frame
 from houselights.heads import Finder, Look, Recall
 from houselights.manifest import Box, Check, Finding, Manifest, Place, TrackUse, box_at
-from houselights.result import ModelUse
 
 SCORE = 0.7  # of CenterFace on YuNet's scale, from which a face in a release counts
 COVERED = 0.8  # share of a found box that has the colours of a cover, from which on it is one
 EVERY = {Recall.HIGH: 4, Recall.NORMAL: 10}  # one frame in so many
 LEAK = 3.0  # the rule of three: with no event in n trials the rate is below 3 / n, at 95 %
-PHOTOGRAPHS = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 Progress = Callable[[float], None]
 """Called with the seconds done."""
@@ -33,7 +32,7 @@ def looks(facts: Facts, recall: Recall) -> tuple[Look, ...]:
     size = (facts.width, facts.height)
     every = 1 if facts.still else EVERY[recall]
     sides = (max(canvas(*size)), 2 * max(size) if facts.still else 480)
-    wide = [canvas(*size, long_side=max(320, min(1920, side))) for side in sides]
+    wide = [canvas(*size, long_side=max(320, min(LARGEST_LONG_SIDE, side))) for side in sides]
     return tuple(Look("centerface", each, every) for each in dict.fromkeys(wide))
 
 
@@ -46,6 +45,7 @@ def check(
     fill: Fill,
     recall: Recall,
     progress: Progress | None = None,
+    sha256: str | None = None,
 ) -> Check:
     """Look for faces in a written file where none may be seen.
 
@@ -57,16 +57,17 @@ def check(
         fill: what the covers look like: a drawn head is none that was found.
         recall: how many frames are looked at.
         progress: called as the work goes on.
+        sha256: of the file, where it is known already.
 
     Raises:
         FootageError: the file does not open.
         ModelError: the weights are missing.
     """
     model = models.default("second-detector")
-    footage = Footage(path)
+    footage = Footage(path, sha256=sha256)
     wanted = looks(footage.facts, recall)
     finder = Finder({"centerface": models.path_of(model)}, wanted)
-    tally, found, looked = Tally(), [], 0
+    tally, found = Tally(), []
     kept = [track.places for track in tracks if track.verdict == "kept"]
     for frame, faces in finder.stream(_told(footage, tally, progress)):
         seconds = round(footage.facts.seconds(frame.ticks) + start_s, 6)
@@ -79,9 +80,8 @@ def check(
                 found.append(Finding(seconds, place, round(score, 3)))
     looked = -(-tally.frames // wanted[0].every)
     hidden = sum(track.verdict == "hidden" and track.track > 0 for track in tracks)
-    use = ModelUse("second-detector", model.name, model.sha256, model.licence, *runtime.in_use(exact=False))
     return Check(
-        model=use, frames=tally.frames, frames_looked_at=looked,
+        model=runtime.use(model, exact=False), frames=tally.frames, frames_looked_at=looked,
         sizes=tuple(f"{look.canvas[0]}x{look.canvas[1]}" for look in wanted), score=SCORE, findings=tuple(found),
         allowed=None, tracks=hidden, leak_bound=None if found or not hidden else min(1.0, round(LEAK / hidden, 4)),
     )  # fmt: skip
@@ -131,6 +131,7 @@ def differences(path: Path, manifest: Manifest) -> Iterable[str]:
         output.window,
         fill=Fill(manifest.fill, manifest.colour),
         recall=Recall(manifest.recall),
+        sha256=sha256,
     )
     if seen.frames != output.frames:
         yield f"it has {seen.frames} frames, the manifest says {output.frames}"

@@ -304,12 +304,13 @@ def _timescale(time_base: Fraction) -> int:
 
 # Photographs
 
-_PHOTOGRAPHS: dict[str, tuple[str, dict[str, Any]]] = {
+PHOTOGRAPHS: dict[str, tuple[str, dict[str, Any]]] = {
     ".jpg": ("JPEG", {"quality": 92, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 92, "subsampling": 0}),
     ".png": ("PNG", {}),
     ".webp": ("WEBP", {"quality": 92}),
 }
+"""How photographs are written, by the ends of their names."""
 
 
 def write_photograph(picture: UInt8, path: Path) -> None:
@@ -318,7 +319,7 @@ def write_photograph(picture: UInt8, path: Path) -> None:
     Raises:
         ReleaseError: not a suffix of JPEG, PNG or WebP, or the file cannot be written.
     """
-    kind, options = _PHOTOGRAPHS.get(path.suffix.lower(), ("", {}))
+    kind, options = PHOTOGRAPHS.get(path.suffix.lower(), ("", {}))
     if not kind:
         raise ReleaseError(f"'{path}' is not the name of a photograph", hint="end it in .jpg, .png or .webp")
     try:

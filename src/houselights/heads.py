@@ -6,6 +6,7 @@ both ways: to the frames between two sightings, before the first and after the l
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -211,7 +212,7 @@ def heads(observations: Iterable[Observation], facts: Facts) -> Iterator[Heads]:
 
 def _before(shot: list[_Entry], seconds: float) -> int:
     """How many entries lie before a time and are not among the last few."""
-    return sum(entry.seconds < seconds for entry in shot[: max(0, len(shot) - LOOK_FRAMES)])
+    return bisect_left(shot, seconds, hi=max(0, len(shot) - LOOK_FRAMES), key=lambda entry: entry.seconds)
 
 
 def _heads(shot: list[_Entry], start: int, end: int, facts: Facts) -> Iterator[Heads]:

@@ -12,14 +12,15 @@ from PIL import Image
 
 from houselights import footage as footages
 from houselights import photograph, sheet
-from houselights.check import PHOTOGRAPHS
+from houselights.batch import BREAKS
 from houselights.cover import picture_of
 from houselights.errors import Error, ReleaseError
+from houselights.film import PHOTOGRAPHS
 from houselights.footage import Footage
 from houselights.ledger import SIDE, jpeg
 from houselights.manifest import Finding, box_at
 from houselights.manifest import read as read_manifest
-from houselights.release import BREAKS, Released, Request, Watcher, beside, release, write_whole
+from houselights.release import Released, Request, Watcher, beside, release, write_whole
 from houselights.sheet import Thumb
 from houselights.types import UInt8
 from houselights.words import clock

@@ -14,15 +14,14 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Literal, Protocol
 
-import av.error
-import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from houselights import __version__, models, odds, policy, runtime
 from houselights import window as windows
-from houselights.check import PHOTOGRAPHS, check
+from houselights.batch import ALIKE_FMR
+from houselights.check import check
 from houselights.config import cache_dir
 from houselights.cover import Fill, Picture, picture_of
 from houselights.credential import Signer, sign
@@ -32,7 +31,7 @@ from houselights.edits import read as read_edits
 from houselights.edits import to_json as edits_json
 from houselights.errors import Error, FootageError, GalleryError, ReleaseError
 from houselights.files import settle, whole
-from houselights.film import Film, FilmSettings, write_photograph
+from houselights.film import PHOTOGRAPHS, Film, FilmSettings, write_photograph
 from houselights.footage import Footage, Tally, streams_beside
 from houselights.frame import Frame
 from houselights.gallery import Enroller, Gallery, entries
@@ -40,8 +39,6 @@ from houselights.heads import SURE, Finder, Heads, Recall, heads, looks
 from houselights.ledger import Ledger
 from houselights.manifest import Box, Check, Finding, Manifest, Output, Place, Source, Timing, box_at
 from houselights.manifest import read as read_manifest
-from houselights.models import Model
-from houselights.result import ModelUse
 from houselights.sampling import Sampling
 from houselights.scan import Job, Range, RestartError, observe, scan
 from houselights.sound import AudioPlan
@@ -53,9 +50,6 @@ from houselights.words import clock
 TOOL = f"houselights {__version__}"
 Audio = Literal["drop", "keep", "mute"]
 HDR = frozenset({16, 18})  # FFmpeg's numbers of the transfers PQ and HLG
-ALIKE_FMR = 0.01  # as in a search: shots of one track that score so are one person
-BREAKS = (Error, OSError, MemoryError, RuntimeError, ValueError, av.error.FFmpegError, cv2.error)
-"""What a bad file can make the libraries raise: it ends that file and no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +157,7 @@ def release(request: Request, watcher: Watcher) -> Released:
             fill=request.fill,
             recall=request.recall,
             progress=watcher.progress,
+            sha256=output.sha256,
         )
         ended = time.perf_counter()
         blocked = bool(checked.findings) and request.allow_findings is None
@@ -242,7 +237,7 @@ class _Work:
         self._part = Range(bounds[0], bounds[1])
         self._verdicts = Verdicts()
         self._models = [
-            _use("detector" if name == "yunet" else "second-detector", model)
+            runtime.use(model, exact=False)
             for name, model in self._detectors.items()
             if any(look.family == name for look in self._looks)
         ]
@@ -280,7 +275,7 @@ class _Work:
         seen = scan(job, recogniser, alike, lambda seconds, _: self._watcher.progress(seconds))
         threshold = calibration.score_at(request.threshold_fmr)
         self._verdicts = judged(keep, hide, seen.probes, threshold, calibration)
-        self._models.append(_use("recogniser", model))
+        self._models.append(runtime.use(model, exact=True))
 
     def _kept(self) -> Detections:
         settings: dict[str, object] = {
@@ -446,10 +441,6 @@ class _Work:
 def _name(path: Path) -> str:
     """A file's name as any text can hold it."""
     return path.name.encode(errors="replace").decode()
-
-
-def _use(role: str, model: Model) -> ModelUse:
-    return ModelUse(role, model.name, model.sha256, model.licence, *runtime.in_use(exact=role == "recogniser"))
 
 
 def _enrolled(enroller: Enroller, paths: tuple[Path, ...]) -> Gallery | None:

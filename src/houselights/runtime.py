@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houselights.errors import ModelError, SettingsError
+from houselights.models import Model
+from houselights.result import ModelUse
 from houselights.types import Float32, UInt8
 
 Inputs = tuple[NDArray[Any], ...]
@@ -108,6 +110,11 @@ def in_use(*, exact: bool) -> tuple[str, Precision]:
     if chosen() == "openvino":
         return _openvino_name(), _precision(exact=exact)
     return _onnxruntime_name(), "f32"
+
+
+def use(model: Model, *, exact: bool) -> ModelUse:
+    """What a result says of a model that is run here."""
+    return ModelUse(model.role, model.name, model.sha256, model.licence, *in_use(exact=exact))
 
 
 def describe() -> dict[str, str]:
