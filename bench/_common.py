@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 import sys
+import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from houselights import __version__, config, models, runtime
 from houselights.cast import Cast, read_cast
 from houselights.gallery import Portraitist
 from houselights.models import Role
+from houselights.record import Record
 
 PACKAGES = ("numpy", "scipy", "av", "opencv-python-headless", "openvino", "onnxruntime", "trackers")
 Row = dict[str, Any]
@@ -35,6 +37,11 @@ def options(description: str | None) -> argparse.ArgumentParser:
 def weights(role: Role) -> Path:
     """The default model's file, fetched where it is missing."""
     return models.fetch(models.default(role))
+
+
+def record() -> Record:
+    """A record for benchmarks alone."""
+    return Record(Path(tempfile.mkdtemp(prefix="houselights-bench-")), name="bench.houselights.local")
 
 
 def actors() -> Cast:

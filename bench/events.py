@@ -100,7 +100,7 @@ def searched(folder: Path, sampling: str, fmr: float) -> Result:
         sampling=Sampling.parse(sampling),
         resume=False,
     )
-    return batch.run(request, Silent()).result
+    return batch.run(request, common.record(), Silent()).result
 
 
 def met(subject: demo.Comparison) -> list[bool]:

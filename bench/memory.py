@@ -76,7 +76,7 @@ def searched(path: Path, gallery: Path, sample: str) -> common.Row:
         resume=False,
     )
     began = time.perf_counter()
-    result = batch.run(request, Silent()).result
+    result = batch.run(request, common.record(), Silent()).result
     (use,) = result.footage
     return {
         "minutes": round(use.duration_s / 60, 1),

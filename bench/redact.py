@@ -164,6 +164,7 @@ def leak(
     truth = event.make(folder, cast, settings, strangers=others)
     made = release(
         Request(folder / "event.mp4", folder / "out.mp4", fill=FILL, recall=recall, allow_findings="a benchmark"),
+        common.record(),
         Silent(),
     )
     findings = len(made.manifest.check.findings)
@@ -186,7 +187,7 @@ def kept(truth: Event, folder: Path) -> common.Row:
     request = Request(
         folder / "event.mp4", folder / "kept.mp4", authority=authority, keep=(folder / "gallery",), allow_findings="-"
     )
-    tracks = release(request, Silent()).manifest.tracks
+    tracks = release(request, common.record(), Silent()).manifest.tracks
     enrolled = {person.id for person in truth.people if person.enrolled}
     start, second = truth.frames[0].ticks, truth.time_base[1] / truth.time_base[0]
     times = np.array([(frame.ticks - start) / second for frame in truth.frames])
@@ -388,7 +389,7 @@ def speed(args: common.Options, place: Path) -> None:
     for recall in Recall:
         began = time.perf_counter()
         request = Request(source, place / f"{recall}.mp4", recall=recall, allow_findings="a benchmark")
-        timing = release(request, Silent()).manifest.timing
+        timing = release(request, common.record(), Silent()).manifest.timing
         rows.append({"what": f"--recall {recall}", "frames/s": round(frames / (time.perf_counter() - began), 2)})
         parts = {
             "decode": 2 * decoding, "detect": timing.find_s - decoding, "cover": max(0.0, timing.write_s - encoding),
@@ -423,7 +424,7 @@ def memory(args: common.Options, place: Path) -> None:
 def peak(path: Path, place: Path) -> common.Row:
     """What a release in this process took."""
     request = Request(path, place / "out.mp4", recall=Recall.NORMAL, allow_findings="a benchmark")
-    manifest = release(request, Silent()).manifest
+    manifest = release(request, common.record(), Silent()).manifest
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNITS
     return {
         "minutes": round(manifest.source.duration_s / 60, 1), "frames": manifest.output.frames,

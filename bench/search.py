@@ -102,7 +102,7 @@ def main() -> None:
         for done in range(chosen.rounds):
             common.progress(done, chosen.rounds, "rounds")
             frames, decoding = decode(path)
-            result = batch.run(request, Silent()).result
+            result = batch.run(request, common.record(), Silent()).result
             rounds.append((frames / decoding, frames / result.timing.footage_s, decoding / result.timing.footage_s))
     decoded, searched, ratio = (statistics.median(column) for column in zip(*rounds, strict=True))
     spread = f"{min(each[2] for each in rounds):.3f} to {max(each[2] for each in rounds):.3f}"

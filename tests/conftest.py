@@ -12,6 +12,7 @@ from hypothesis import settings
 from houselights import config, demo, models
 from houselights.cover import Fill
 from houselights.event import Event, EventSettings, read_truth
+from houselights.record import Record
 from houselights.redact import redact
 from houselights.release import Request
 
@@ -42,9 +43,10 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache of this run alone."""
+    """A cache and a record of this run alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(config.CACHE, str(tmp_path_factory.mktemp("cache")))
+        patch.setenv(config.RECORD, str(tmp_path_factory.mktemp("record")))
         yield
 
 
@@ -109,5 +111,5 @@ def scene(
 def released(scene: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The scene with every head hidden under green, and all that lies beside it. Nobody may change it."""
     out = tmp_path_factory.mktemp("released") / "out.mp4"
-    assert not redact(Request(scene / "event.mp4", out, fill=GREEN), Unwatched()).blocked
+    assert not redact(Request(scene / "event.mp4", out, fill=GREEN), Record.here(), Unwatched()).blocked
     return out

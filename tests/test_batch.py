@@ -11,6 +11,7 @@ from houselights import batch, config, demo, policy
 from houselights.errors import CalibrationError, FootageError, ModelError, PolicyError
 from houselights.event import Event
 from houselights.footage import Facts
+from houselights.record import Record
 from houselights.result import FootageUse
 from houselights.sampling import Sampling
 
@@ -52,7 +53,7 @@ def request(film: Path, *footage: Path) -> batch.Request:
 @pytest.fixture(scope="module")
 def outcome(film: Path) -> batch.Outcome:
     """The search of the film."""
-    return batch.run(request(film), Nobody())
+    return batch.run(request(film), Record.here(), Nobody())
 
 
 def test_everybody_enrolled_is_found_and_nobody_else(outcome: batch.Outcome, truth: Event) -> None:
@@ -65,8 +66,8 @@ def test_everybody_enrolled_is_found_and_nobody_else(outcome: batch.Outcome, tru
 
 def test_a_second_run_says_the_same(outcome: batch.Outcome, film: Path) -> None:
     """From kept detections, several files at a time or anew, candidates are equal to the last digit."""
-    again = batch.run(request(film), Nobody())
-    anew = batch.run(replace(request(film), resume=False, jobs=2), Nobody())
+    again = batch.run(request(film), Record.here(), Nobody())
+    anew = batch.run(replace(request(film), resume=False, jobs=2), Record.here(), Nobody())
     assert again.result.candidates == anew.result.candidates == outcome.result.candidates
 
 
@@ -79,7 +80,7 @@ def test_bad_files_are_reported_and_stop_nobody(film: Path, tmp_path: Path, outc
     (tmp_path / "d-torn.mp4").write_bytes(whole[:2000])
     (tmp_path / "notes.txt").write_text("hello")
     watcher = Nobody()
-    result = batch.run(request(film, tmp_path), watcher).result
+    result = batch.run(request(film, tmp_path), Record.here(), watcher).result
     errors = {Path(use.path).name: use.error for use in result.footage}
     assert errors.pop("c-film.mp4") is None
     assert all("cannot be opened" in str(error) for error in errors.values())
@@ -92,7 +93,7 @@ def test_appearances_never_join_across_files(film: Path, tmp_path: Path) -> None
     """The same film under two names gives the same appearances twice."""
     for name in ("one.mp4", "two.mp4"):
         (tmp_path / name).write_bytes((film / "event.mp4").read_bytes())
-    found = batch.run(request(film, tmp_path), Nobody()).result.appearances
+    found = batch.run(request(film, tmp_path), Record.here(), Nobody()).result.appearances
     one, two = ([replace(a, footage="") for a in found if a.footage.endswith(name)] for name in ("one.mp4", "two.mp4"))
     assert one == two != []
 
@@ -102,7 +103,7 @@ def test_a_photograph_is_footage_too(film: Path, cast_folder: Path, truth: Event
     person = next(person.id for person in truth.people if person.enrolled)
     picture = Image.open(cast_folder / person / "assets" / "character_sheet.jpg").crop((0, 0, 600, 600))
     picture.save(tmp_path / "still.png")
-    result = batch.run(request(film, tmp_path / "still.png"), Nobody()).result
+    result = batch.run(request(film, tmp_path / "still.png"), Record.here(), Nobody()).result
     assert result.footage[0].frames == 1
     assert {c.subject for c in result.candidates} <= {person}
 
@@ -111,19 +112,21 @@ def test_refusals_come_before_any_footage_is_opened(film: Path, tmp_path: Path) 
     """No subject, no footage, a rate that was never measured, terms not accepted: each is said at once."""
     (tmp_path / "empty").mkdir()
     with pytest.raises(PolicyError, match="at least one named subject"):
-        batch.run(replace(request(film), gallery=tmp_path / "empty"), Nobody())
+        batch.run(replace(request(film), gallery=tmp_path / "empty"), Record.here(), Nobody())
     with pytest.raises(FootageError, match="no footage in"):
-        batch.run(request(film, tmp_path / "empty"), Nobody())
+        batch.run(request(film, tmp_path / "empty"), Record.here(), Nobody())
     with pytest.raises(CalibrationError, match="1e-09 is outside"):
-        batch.run(replace(request(film), threshold_fmr=1e-9), Nobody())
+        batch.run(replace(request(film), threshold_fmr=1e-9), Record.here(), Nobody())
     with pytest.raises(ModelError, match="must be accepted first"):
-        batch.run(replace(request(film), recogniser="w600k_mbf"), Nobody())
+        batch.run(replace(request(film), recogniser="w600k_mbf"), Record.here(), Nobody())
 
 
 def test_crowd_looks_at_twice_the_size_as_well(film: Path) -> None:
     """With `crowd` no fewer faces are found, each still once, and the result is kept under another name."""
     one = replace(request(film), sampling=Sampling("every", 20))
-    plain, crowd = (batch.run(replace(one, crowd=flag), Nobody()).result.footage[0] for flag in (False, True))
+    plain, crowd = (
+        batch.run(replace(one, crowd=flag), Record.here(), Nobody()).result.footage[0] for flag in (False, True)
+    )
     assert crowd.faces >= plain.faces > 0
     assert crowd.faces < 2 * plain.faces
     assert crowd.frames_analysed == plain.frames_analysed == 10
@@ -131,7 +134,7 @@ def test_crowd_looks_at_twice_the_size_as_well(film: Path) -> None:
 
 def test_a_range_outside_the_footage_is_said(film: Path) -> None:
     """--from beyond the end is that file's error."""
-    result = batch.run(replace(request(film), since_s=500.0), Nobody()).result
+    result = batch.run(replace(request(film), since_s=500.0), Record.here(), Nobody()).result
     assert "no frame between --from and --to" in str(result.footage[0].error)
 
 

@@ -19,6 +19,7 @@ from houselights.errors import Error
 from houselights.footage import Footage, digest
 from houselights.heads import Recall
 from houselights.manifest import Manifest, Place, TrackUse, read
+from houselights.record import Record
 from houselights.release import Request, beside, release
 
 
@@ -75,7 +76,7 @@ def test_metadata_that_was_added_is_found(released: Path, manifest: Manifest, tm
 def test_the_manifest_of_another_file_does_not_fit(released: Path, manifest: Manifest, tmp_path: Path) -> None:
     """Bytes, size and number of frames all differ."""
     clip(tmp_path / "in.mp4", {})
-    other = release(Request(tmp_path / "in.mp4", tmp_path / "out.mp4"), Unwatched())
+    other = release(Request(tmp_path / "in.mp4", tmp_path / "out.mp4"), Record.here(), Unwatched())
     said = wrong(other.path, manifest)
     assert "SHA-256" in said
     assert "pixels, the manifest says 640x360" in said

@@ -35,6 +35,7 @@ from houselights.boxes import strangers
 from houselights.check import differences
 from houselights.credential import FORMATS, Credential, Signer, read, sign
 from houselights.errors import ReleaseError
+from houselights.record import Record
 from houselights.release import Request, release
 
 MISSING = "the extra is not installed: pip install 'houselights[provenance]'"
@@ -497,11 +498,11 @@ def test_a_signed_release_is_checked_with_its_credential(
     assert detector_path.exists()
     assert second_detector_path.exists()
     source = made(tmp_path / "source.mp4")
-    done = release(Request(source, tmp_path / "out.mp4", signer=office), Unwatched())
+    done = release(Request(source, tmp_path / "out.mp4", signer=office), Record.here(), Unwatched())
     found = read(done.path)
     assert found is not None
     assert (found.valid, found.source_sha256) == (True, done.manifest.source.sha256)
     assert list(differences(done.path, done.manifest)) == []
-    plain = release(Request(source, tmp_path / "plain.mp4"), Unwatched())
+    plain = release(Request(source, tmp_path / "plain.mp4"), Record.here(), Unwatched())
     assert read(plain.path) is None
     assert "its content credential is gone" in list(differences(plain.path, done.manifest))

@@ -18,6 +18,7 @@ from houselights.errors import Error, ModelError
 from houselights.faces import Detector, overlap
 from houselights.footage import Facts
 from houselights.gallery import still
+from houselights.record import Record
 from houselights.result import Candidate, Shot
 from houselights.sampling import Sampling
 from houselights.types import Faces, UInt8
@@ -86,7 +87,7 @@ def outcome(
             sampling=Sampling.parse("all"),
         )
         try:
-            yield batch.run(request, Silent())
+            yield batch.run(request, Record.here(), Silent())
         except ModelError as error:
             pytest.skip(f"no weights here: {error.message}")
 
@@ -194,6 +195,7 @@ def test_what_cannot_be_read_again_has_a_reason(
             footage=(replace(outcome.result.footage[0], path=str(files[0])),),
         ),
         replace(outcome.gallery, subjects=(replace(subject, references=(reference,)),)),
+        outcome.use,
     )
     shown = pictures.candidate_pictures(moved, detector)
     for picture in (shown.shots[elsewhere], shown.references[str(files[1])]):

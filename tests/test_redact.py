@@ -18,6 +18,7 @@ from houselights.errors import ReleaseError
 from houselights.footage import digest
 from houselights.heads import Finder
 from houselights.manifest import read
+from houselights.record import Record
 from houselights.redact import jobs, redact_folder
 from houselights.release import Request, beside
 
@@ -39,7 +40,7 @@ def folder(detector_path: Path, second_detector_path: Path, tmp_path: Path) -> P
 
 def files(folder: Path) -> list[str]:
     """The releases in a folder, without what goes with them."""
-    beside_it = (".release.json", ".review.html")
+    beside_it = (".release.json", ".review.html", ".tlog-proof")
     found = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     return sorted(name for name in found if not name.endswith(beside_it))
 
@@ -66,18 +67,18 @@ def test_a_second_run_does_nothing_and_a_changed_file_is_made_again(
     found, passed = jobs(folder, tmp_path / "out")
     assert [path.name for path, _ in passed] == ["notes.txt"]
     found = [job for job in found if job.source.parent == folder]  # of each kind one
-    assert all(done.released and not done.error for done in redact_folder(found, request, Unwatched()))
+    assert all(done.released and not done.error for done in redact_folder(found, request, Record.here(), Unwatched()))
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
     with monkeypatch.context() as patch:
         patch.setattr(Finder, "__init__", None)
-        again = list(redact_folder(found, request, Unwatched()))
+        again = list(redact_folder(found, request, Record.here(), Unwatched()))
     assert [(done.released, done.error) for done in again] == [(None, None)] * 2
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")} == before
     (tmp_path / "out" / "c.png").write_bytes(b"changed")
-    third = list(redact_folder(found, request, Unwatched()))
+    third = list(redact_folder(found, request, Record.here(), Unwatched()))
     assert [done.job.out.name for done in third if done.released] == ["c.png"]
     other = replace(request, fill=GREEN)
-    assert all(done.released for done in redact_folder(found[:1], other, Unwatched()))
+    assert all(done.released for done in redact_folder(found[:1], other, Record.here(), Unwatched()))
 
 
 @pytest.mark.parametrize("more", [{"quality": 40, "codec": "hevc"}, {"until_s": 0.1}, {"audio": "mute"}])
@@ -86,9 +87,9 @@ def test_another_setting_is_not_taken_for_done(folder: Path, tmp_path: Path, mor
     clip(folder / "a.mp4", {}, sound=True)
     request = Request(folder, tmp_path / "out")
     found = [job for job in jobs(folder, tmp_path / "out")[0] if job.source.name == "a.mp4"]
-    assert all(done.released for done in redact_folder(found, request, Unwatched()))
+    assert all(done.released for done in redact_folder(found, request, Record.here(), Unwatched()))
     other = replace(request, **more)  # type: ignore[arg-type]
-    assert all(done.released for done in redact_folder(found, other, Unwatched()))
+    assert all(done.released for done in redact_folder(found, other, Record.here(), Unwatched()))
 
 
 def test_one_bad_file_stops_no_other(folder: Path, tmp_path: Path) -> None:
@@ -149,6 +150,7 @@ def test_the_review_sheet_shows_covers_and_no_faces(released: Path) -> None:
         "out.mp4",
         "out.mp4.release.json",
         "out.mp4.review.html",
+        "out.mp4.tlog-proof",
     ]
     page = beside(released, "review.html").read_text()
     assert "data:image/jpeg;base64," in page

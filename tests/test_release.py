@@ -35,6 +35,7 @@ from houselights.footage import digest
 from houselights.frame import Frame
 from houselights.heads import Finder
 from houselights.manifest import Box, Manifest, Place, TrackUse, box_at, read
+from houselights.record import Record
 from houselights.release import Released, Request, beside, release
 from houselights.templates import Recogniser
 from houselights.types import Faces
@@ -56,7 +57,7 @@ def nothing_is_left(tmp_path: Path) -> Iterator[None]:
 
 def made(source: Path, out: Path, **more: object) -> Released:
     """A release under green covers."""
-    return release(replace(Request(source, out, fill=GREEN), **more), Unwatched())  # type: ignore[arg-type]
+    return release(replace(Request(source, out, fill=GREEN), **more), Record.here(), Unwatched())  # type: ignore[arg-type]
 
 
 def shown(path: Path) -> list[tuple[Fraction, av.VideoFrame]]:
@@ -355,10 +356,10 @@ def test_comparing_people_needs_a_purpose_that_allows_it(scene: Path, tmp_path: 
     """--keep without a purpose, or for one that has nothing to do with a release, is refused at once."""
     request = Request(scene / "event.mp4", tmp_path / "out.mp4", keep=(portrait(scene),))
     with pytest.raises(PolicyError, match="without a purpose"):
-        release(request, Unwatched())
+        release(request, Record.here(), Unwatched())
     police = policy.authority("crime-suspect", "a warrant", "the tester")
     with pytest.raises(PolicyError, match="does not allow"):
-        release(replace(request, authority=police), Unwatched())
+        release(replace(request, authority=police), Record.here(), Unwatched())
     publish = policy.authority("public-release", "consent", "the tester")
     policy.check_release(publish, 1)
     with pytest.raises(PolicyError, match="is not searched"):

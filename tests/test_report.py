@@ -15,12 +15,14 @@ from houselights import models, odds, report
 from houselights.batch import Outcome
 from houselights.gallery import Gallery, Reference, Subject
 from houselights.pictures import Picture, Pictures
+from houselights.record import Record
 from houselights.result import (
     Candidate,
     FootageUse,
     GalleryUse,
     Lookalikes,
     ModelUse,
+    RecordUse,
     Refusal,
     Result,
     Shot,
@@ -58,6 +60,7 @@ def outcome(*found: Candidate, names: tuple[str, ...] = ("Ana", "Bo"), **other: 
         authorised_by="Inspector Doe",
         started="2026-03-01T10:00:00+00:00",
         finished="2026-03-01T10:00:09+00:00",
+        record=RecordUse("example.org/log", "ab" * 16),
         models=(
             ModelUse("detector", "yunet", "ef" * 32, "MIT", "OpenVINO 2026.4.1 on CPU", "f32"),
             ModelUse("recogniser", "sface", "01" * 32, "Apache-2.0", "OpenVINO 2026.4.1 on CPU", "f32"),
@@ -70,7 +73,7 @@ def outcome(*found: Candidate, names: tuple[str, ...] = ("Ana", "Bo"), **other: 
         appearances=appearances(found),
         timing=Timing(9.0, 1.0, 0.4, 7.5, 0.1),
     )
-    return Outcome(replace(result, **other), Gallery(subjects, (), ()))  # type: ignore[arg-type]
+    return Outcome(replace(result, **other), Gallery(subjects, (), ()), Record.here().use())  # type: ignore[arg-type]
 
 
 def pictures_of(*found: Candidate) -> Pictures:

@@ -1,11 +1,15 @@
-"""Batch: one search over many files. One bad file never stops the others, and what was interrupted goes on."""
+"""Batch: one search over many files. One bad file never stops the others, and what was interrupted goes on.
+
+Each step is in the record before it has an effect: the search before any footage is decoded, each film before it is
+opened, the end before anybody can see what was found.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import local
@@ -19,11 +23,12 @@ from houselights import models, odds, policy, runtime
 from houselights import search as searches
 from houselights.config import cache_dir
 from houselights.detections import Detections, key
-from houselights.errors import Error, FootageError
+from houselights.errors import Error, FootageError, RecordError
 from houselights.faces import Canvas, Detector, canvas
 from houselights.footage import Facts, Footage
 from houselights.gallery import Enroller, Gallery, entries
-from houselights.result import FootageUse, GalleryUse, Refusal, Result, Threshold, Timing
+from houselights.record import Record, Use, operator
+from houselights.result import FootageUse, GalleryUse, ModelUse, RecordUse, Refusal, Result, Threshold, Timing
 from houselights.sampling import AUTO, Sampling
 from houselights.scan import Job, Range, RestartError, Scan, scan
 from houselights.search import Probe
@@ -89,9 +94,21 @@ class Outcome:
 
     result: Result
     gallery: Gallery
+    use: Use
+    """Its chain in the record: who shows the result adds `results-opened` first."""
 
 
-def run(request: Request, watcher: Watcher) -> Outcome:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """What every file of a search is looked at with."""
+
+    request: Request
+    rig: Rig
+    use: Use
+    watcher: Watcher
+
+
+def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
     """Search all footage for all subjects.
 
     Raises:
@@ -100,10 +117,12 @@ def run(request: Request, watcher: Watcher) -> Outcome:
         ModelError: weights are missing, or their licence was not accepted.
         CalibrationError: the threshold's rate cannot be had from the calibration.
         FootageError: there is no footage at all.
+        RecordError: the search cannot be recorded, so nothing of it is shown.
     """
     began, started = time.perf_counter(), datetime.now(UTC)
     offered, refused = entries(request.gallery, list(request.persons))
-    policy.check_search(request.authority, len({entry.subject for entry in offered}))
+    with record.refusing("search"):
+        policy.check_search(request.authority, len({entry.subject for entry in offered}))
     files, passed_over = footages.find(list(request.footage))
     if not files:
         names = ", ".join(f"'{path}'" for path in request.footage)
@@ -112,36 +131,103 @@ def run(request: Request, watcher: Watcher) -> Outcome:
     rig = Rig(request)
     gallery = Enroller(rig.detector_path, rig.recogniser).enrol(offered, refused, watcher.gallery)
     enrolled = time.perf_counter()
-    watcher.files(files)
-    uses, probes = _search_files(files, request, rig, watcher)
-    scanned = time.perf_counter()
-    found = searches.candidates(gallery, probes, rig.threshold.score, rig.calibration)
-    alike = searches.lookalikes(gallery, rig.threshold.score, rig.calibration)
-    ended = time.perf_counter()
-    result = Result(
-        purpose=str(request.authority.purpose),
-        basis=request.authority.basis,
-        authorised_by=request.authority.authorised_by,
-        started=started.isoformat(timespec="seconds"),
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        models=rig.uses,
-        gallery=GalleryUse(
-            len(gallery.subjects), gallery.photographs, gallery.refused, gallery.duplicates, alike, gallery.digest
-        ),
-        threshold=rig.threshold,
-        footage=tuple(uses),
-        passed_over=tuple(Refusal(str(path), reason) for path, reason in passed_over),
-        candidates=found,
-        appearances=searches.appearances(found),
-        timing=Timing(
-            total_s=round(ended - began, 3),
-            gallery_s=round(enrolled - began, 3),
-            compiling_s=round(rig.compiling_s, 3),
-            footage_s=round(scanned - enrolled - rig.compiling_s / request.jobs, 3),
-            search_s=round(ended - scanned, 3),
-        ),
-    )
-    return Outcome(result, gallery)
+    use = record.use()
+    stated = _stated(use, request, rig, gallery, len(files))
+    _record_start(use, request, gallery, stated)
+    with use.failing("search-failed"):
+        watcher.files(files)
+        uses, probes = _search_files(files, _Work(request, rig, use, watcher))
+        scanned = time.perf_counter()
+        found = searches.candidates(gallery, probes, rig.threshold.score, rig.calibration)
+        alike = searches.lookalikes(gallery, rig.threshold.score, rig.calibration)
+        ended = time.perf_counter()
+        result = Result(
+            purpose=str(request.authority.purpose),
+            basis=request.authority.basis,
+            authorised_by=request.authority.authorised_by,
+            started=started.isoformat(timespec="seconds"),
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            record=RecordUse(record.key.name, use.number),
+            models=rig.uses,
+            gallery=GalleryUse(
+                len(gallery.subjects), gallery.photographs, gallery.refused, gallery.duplicates, alike, gallery.digest
+            ),
+            threshold=rig.threshold,
+            footage=tuple(uses),
+            passed_over=tuple(Refusal(str(path), reason) for path, reason in passed_over),
+            candidates=found,
+            appearances=searches.appearances(found),
+            timing=Timing(
+                total_s=round(ended - began, 3),
+                gallery_s=round(enrolled - began, 3),
+                compiling_s=round(rig.compiling_s, 3),
+                footage_s=round(scanned - enrolled - rig.compiling_s / request.jobs, 3),
+                search_s=round(ended - scanned, 3),
+            ),
+        )
+        _record_end(use, request, gallery, result, stated)
+    return Outcome(result, gallery, use)
+
+
+def _stated(use: Use, request: Request, rig: Rig, gallery: Gallery, films: int) -> dict[str, object]:
+    """What the entries at both ends of a search state."""
+    authority, pseudonym = request.authority, use.record.pseudonym
+    return {
+        "purpose": str(authority.purpose),
+        "authorisation": pseudonym("authorisation", f"{authority.basis}\0{authority.authorised_by}"),
+        "gallery": pseudonym("gallery", gallery.digest),
+        "subjects": len(gallery.subjects),
+        "photographs": gallery.photographs,
+        "models": recorded(rig.uses),
+        "threshold_fmr": f"{rig.threshold.fmr:.9g}",
+        "threshold_score": f"{rig.threshold.score:.6f}",
+        "films": films,
+    }
+
+
+def recorded(models_in_use: tuple[ModelUse, ...]) -> list[dict[str, str]]:
+    """Models as an entry of the record states them."""
+    return [{"role": model.role, "sha256": model.sha256} for model in models_in_use]
+
+
+def _private(request: Request, gallery: Gallery) -> dict[str, object]:
+    authority = request.authority
+    return {
+        "basis": authority.basis,
+        "authorised_by": authority.authorised_by,
+        "operator": operator(),
+        "gallery": gallery.digest,
+    }
+
+
+def _record_start(use: Use, request: Request, gallery: Gallery, stated: dict[str, object]) -> None:
+    people = {s.name: {"photographs": [reference.sha256 for reference in s.references]} for s in gallery.subjects}
+    use.add("search-started", stated, _private(request, gallery), people)
+
+
+def _record_end(use: Use, request: Request, gallery: Gallery, result: Result, stated: dict[str, object]) -> None:
+    """The end of a search is recorded as fully without candidates as with some."""
+    footage, found = result.footage, result.candidates
+    read = sum(film.error is None for film in footage)
+    facts = stated | {
+        "started": f"{result.started[:19]}Z",
+        "outcome": "candidates" if found else "no-candidate" if read else "no-footage-read",
+        "films_failed": len(footage) - read,
+        "frames": sum(film.frames for film in footage),
+        "frames_damaged": sum(film.frames_damaged for film in footage),
+        "faces": sum(film.faces for film in footage),
+        "tracks": sum(film.tracks for film in footage),
+        "tracks_searched": sum(film.tracks - film.tracks_without_template for film in footage),
+        "candidates": len(found),
+        "decision": "unreviewed" if found else "nothing-to-review",
+        "verifiers": [],
+    }
+    films = [{"path": film.path, "sha256": film.sha256, "error": film.error} for film in footage]
+    people = {
+        subject.name: {"candidates": [asdict(c) for c in found if c.subject == subject.name]}
+        for subject in gallery.subjects
+    }
+    use.add("search-finished", facts, _private(request, gallery) | {"films": films}, people)
 
 
 class Rig:
@@ -184,43 +270,43 @@ class Rig:
         return held
 
 
-def _search_files(
-    files: list[Path], request: Request, rig: Rig, watcher: Watcher
-) -> tuple[list[FootageUse], list[Probe]]:
+def _search_files(files: list[Path], work: _Work) -> tuple[list[FootageUse], list[Probe]]:
     def one(numbered: tuple[int, Path]) -> tuple[FootageUse, list[Probe]]:
-        use, probes = _search_file(*numbered, request, rig, watcher)
-        watcher.end(numbered[0], use)
+        use, probes = _search_file(*numbered, work)
+        work.watcher.end(numbered[0], use)
         return use, probes
 
-    if request.jobs == 1:
+    if work.request.jobs == 1:
         done = list(map(one, enumerate(files)))
     else:
-        with ThreadPoolExecutor(request.jobs) as pool:
+        with ThreadPoolExecutor(work.request.jobs) as pool:
             done = list(pool.map(one, enumerate(files)))
     return [use for use, _ in done], [probe for _, probes in done for probe in probes]
 
 
-def _search_file(
-    number: int, path: Path, request: Request, rig: Rig, watcher: Watcher
-) -> tuple[FootageUse, list[Probe]]:
+def _search_file(number: int, path: Path, work: _Work) -> tuple[FootageUse, list[Probe]]:
     sha256 = ""
     try:
         sha256 = footages.digest(path)
+        tag = work.use.take_in(sha256, path.name, str(work.request.authority.purpose))
+        work.use.add("footage-opened", {"footage": tag})
         opened = Footage(path, sha256=sha256)
         before = path.stat()
-        seen = _scan(number, opened, request, rig, watcher)
+        seen = _scan(number, opened, work)
         after = path.stat()
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             msg = f"footage '{path}' changed while it was read"
             raise FootageError(msg, hint="search a copy that nothing writes to")
-        return _done(opened.facts, seen, request), seen.probes
+        return _done(opened.facts, seen, work.request), seen.probes
+    except RecordError:  # what cannot be recorded is not done, whatever the file is like
+        raise
     except BREAKS as fault:
         return _failed(path, sha256, str(fault) or type(fault).__name__), []
 
 
-def _scan(number: int, opened: Footage, request: Request, rig: Rig, watcher: Watcher) -> Scan:
+def _scan(number: int, opened: Footage, work: _Work) -> Scan:
     """Scan one footage, anew where what was kept cannot be gone on from."""
-    facts = opened.facts
+    facts, request, rig, watcher = opened.facts, work.request, work.rig, work.watcher
     kept = Detections(cache_dir() / "detections" / key(facts.sha256, _settings(facts, request, rig)))
     if not request.resume:
         kept.clear()

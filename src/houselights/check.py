@@ -11,12 +11,15 @@ from pathlib import Path
 from houselights import credential, models, runtime
 from houselights.boxes import strangers
 from houselights.cover import Fill, picture_of
+from houselights.custody import Checkpoint, Key, fields_of
+from houselights.errors import ReleaseError
 from houselights.faces import LARGEST_LONG_SIDE, canvas
 from houselights.film import PHOTOGRAPHS
 from houselights.footage import Facts, Footage, Tally, digest
 from houselights.frame import Frame
 from houselights.heads import Finder, Look, Recall
 from houselights.manifest import Box, Check, Finding, Manifest, Place, TrackUse, box_at
+from houselights.proofs import Receipt
 
 SCORE = 0.7  # of CenterFace on YuNet's scale, from which a face in a release counts
 COVERED = 0.8  # share of a found box that has the colours of a cover, from which on it is one
@@ -150,3 +153,24 @@ def _credential(path: Path, manifest: Manifest) -> Iterator[str]:
         yield f"its content credential is not valid: {', '.join(found.faults)}"
     elif found.source_sha256 != manifest.source.sha256:
         yield "its content credential names another source"
+
+
+def proven(released: Path, manifest: Path, receipt: Path, key: Key) -> Checkpoint:
+    """The checkpoint of the log that states this release: this file, this manifest, this source.
+
+    Raises:
+        ReleaseError: there is no receipt, or it is for another release.
+        CustodyError: the receipt does not prove what it holds.
+    """
+    try:
+        held = Receipt.parse(receipt.read_bytes())
+    except OSError as fault:
+        raise ReleaseError(f"the receipt '{receipt}' cannot be read: {fault.strerror}", hint="ask its maker") from fault
+    checkpoint = held.check(key)
+    if fields_of(held.entries[-1]).get("kind") != "released" or not held.opened[-1]:
+        raise ReleaseError(f"'{receipt}' is the receipt of something else than a release")
+    stated = fields_of(held.opened[-1][0])
+    for what, path in (("output", released), ("manifest", manifest)):
+        if stated.get(what) != digest(path):
+            raise ReleaseError(f"the log states another file than '{path}'", hint="was it changed, or made anew?")
+    return checkpoint

@@ -6,6 +6,7 @@ import platform
 import re
 import sys
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -16,6 +17,7 @@ from houselights import (
     batch,
     check,
     config,
+    custody,
     demo,
     display,
     models,
@@ -25,18 +27,22 @@ from houselights import (
     report,
     runtime,
     sheet,
+    transparency,
 )
 from houselights import event as events
 from houselights import manifest as manifests
 from houselights import redact as redacting
 from houselights import release as releases
 from houselights.cast import read_cast
+from houselights.cli_log import KeyOption, LogOption, counted, log_app, opened
 from houselights.cover import Fill
 from houselights.credential import Signer
+from houselights.custody import CustodyError
 from houselights.errors import Error, SettingsError
 from houselights.files import whole
 from houselights.gallery import Enroller, Portraitist, entries
 from houselights.heads import Recall
+from houselights.record import Record
 from houselights.sampling import Sampling
 from houselights.script import EventSettings
 from houselights.templates import Recogniser
@@ -52,6 +58,9 @@ DEFAULTS = EventSettings()
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 models_app = typer.Typer(no_args_is_help=True, help="Weights: list, fetch and verify them.")
 app.add_typer(models_app, name="models")
+app.add_typer(log_app, name="log")
+report_app = typer.Typer(no_args_is_help=True, help="Reports over many uses.")
+app.add_typer(report_app, name="report")
 
 RecogniserOption = Annotated[
     str, typer.Option("--recogniser", help="A name from `models list`, or FILE.onnx.", metavar="NAME|FILE")
@@ -63,8 +72,8 @@ def main() -> None:
     """Run the command and turn every error of ours into a message and an exit status."""
     try:
         app()
-    except Error as fault:
-        display.complain(fault)
+    except (Error, CustodyError) as fault:
+        display.complain(fault if isinstance(fault, Error) else Error(str(fault)))
         sys.exit(FAILED)
     except KeyboardInterrupt:
         display.say("\nstopped; run the same command again to go on where it was")
@@ -131,21 +140,26 @@ def search(
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Files searched at a time.")] = 1,
 ) -> None:
     """Search footage for named people."""
+    record = opened()
+    with record.refusing("search"):
+        authority = policy.authority(purpose, basis, authorised_by)
     request = batch.Request(
-        footage=tuple(footage), authority=policy.authority(purpose, basis, authorised_by), gallery=gallery,
+        footage=tuple(footage), authority=authority, gallery=gallery,
         persons=tuple(person or ()), recogniser=recogniser, accept_licence=accept_licence, calibration=calibration,
         threshold_fmr=threshold_fmr, sampling=Sampling.parse(sample), detector_width=detector_width, crowd=crowd,
         since_s=since, until_s=until, resume=resume, jobs=jobs,
     )  # fmt: skip
     _fetch_if_missing("detector", "recogniser" if recogniser == models.default("recogniser").name else "detector")
     with display.SearchBars() as bars:
-        outcome = batch.run(request, bars)
+        outcome = batch.run(request, record, bars)
     _show(outcome, json, report_file)
     if any(use.error for use in outcome.result.footage):
         raise typer.Exit(PARTLY)
 
 
 def _show(outcome: batch.Outcome, json: Path | None, report_file: Path | None) -> None:
+    how = {"terminal": str(json) != "-", "json": json is not None, "report": report_file is not None}
+    outcome.use.add("results-opened", {"how": [name for name, shown in how.items() if shown]})
     if json is not None and str(json) == "-":
         sys.stdout.write(outcome.result.to_json())
     else:
@@ -225,25 +239,31 @@ def redact(
         typer.Option(help="Write a content credential (C2PA) signed with this certificate.", metavar="CERT.pem"),
     ] = None,
     sign_key: Annotated[Path | None, typer.Option(help="The certificate's private key.", metavar="KEY.pem")] = None,
+    disclose: Annotated[
+        bool, typer.Option(help="Let whoever has the manifest and the log list every use of the source.")
+    ] = True,
 ) -> None:
     """Make a copy in which every head is hidden, or all but those who may be seen."""
+    record = opened()
+    with record.refusing("release"):
+        authority = policy.authority(purpose, basis, authorised_by) if purpose else None
+        policy.check_release(authority, len(keep or ()) + len(hide or ()))
     request = releases.Request(
-        source=footage, out=out, authority=policy.authority(purpose, basis, authorised_by) if purpose else None,
+        source=footage, out=out, authority=authority,
         keep=tuple(keep or ()), hide=tuple(hide or ()), edits=edits, fill=Fill(_one_of("--fill", fill, "solid",
         "silhouette"), colour), audio=_one_of("--audio", audio, "drop", "keep", "mute"),
         since_s=since, until_s=until, aspect=_one_of("--aspect", aspect, "source", "9:16", "1:1", "4:5", "16:9"),
         codec=_one_of("--codec", codec, "h264", "hevc", "av1"), quality=quality,
         recall=Recall(_one_of("--recall", recall, *Recall)), manifest=manifest, allow_findings=allow_findings,
         recogniser=recogniser, accept_licence=accept_licence, threshold_fmr=threshold_fmr,
-        signer=_signer(sign, sign_key),
+        signer=_signer(sign, sign_key), disclose=disclose,
     )  # fmt: skip
-    policy.check_release(request.authority, len(request.keep) + len(request.hide))
     _fetch_if_missing("detector", "second-detector", *(("recogniser",) if request.compares else ()))
     if footage.is_dir():
-        _redact_folder(request)
+        _redact_folder(request, record)
         return
     with display.ReleaseBar(footage.name) as bar:
-        released = redacting.redact(request, bar)
+        released = redacting.redact(request, record, bar)
     display.released(released, request)
     if released.blocked:
         raise typer.Exit(BLOCKED)
@@ -257,7 +277,7 @@ def _signer(certificate: Path | None, key: Path | None) -> Signer | None:
     return None
 
 
-def _redact_folder(request: releases.Request) -> None:
+def _redact_folder(request: releases.Request, record: Record) -> None:
     if request.manifest or request.edits:
         raise SettingsError("--manifest and --edits are for one file", hint="name a file in place of the folder")
     found, passed = redacting.jobs(request.source, request.out)
@@ -265,7 +285,7 @@ def _redact_folder(request: releases.Request) -> None:
         display.say(f"passed over: {display.shown(path)}: {display.shown(reason)}")
     states = {"released": 0, "as before": 0, "blocked": 0, "failed": 0}
     with display.ReleaseBar("", files=len(found)) as bar:
-        for done in redacting.redact_folder(found, request, bar):
+        for done in redacting.redact_folder(found, request, record, bar):
             states[bar.done(done)] += 1
     display.out.print(", ".join(f"{number} {state}" for state, number in states.items()))
     if states["failed"]:
@@ -291,9 +311,17 @@ def check_release(
     manifest: Annotated[
         Path | None, typer.Option(help="Its manifest; the one beside it without this.", metavar="FILE")
     ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The maker's log key: checks the receipt beside it, too.", metavar="KEY|FILE")
+    ] = None,
 ) -> None:
     """Check a released file against its manifest: bytes, structure, and whether a face can be found in it."""
-    known = manifests.read(manifest or releases.beside(released, "release.json"))
+    stated = manifest or releases.beside(released, "release.json")
+    known = manifests.read(stated)
+    if key is not None:
+        receipt = releases.beside(released, releases.RECEIPT)
+        checkpoint = check.proven(released, stated, receipt, custody.read_key(key))
+        display.say(f"stated in the log '{display.shown(checkpoint.origin)}'")
     _fetch_if_missing("second-detector")
     wrong = list(check.differences(released, known))
     for line in wrong:
@@ -375,6 +403,27 @@ def calibrate(
     )
 
 
+@report_app.command("transparency")
+def report_transparency(
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.html or FILE.json.")],
+    *,
+    since: Annotated[
+        datetime | None, typer.Option("--from", help="First day, UTC.", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", help="Last day, UTC.", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")
+    ] = None,
+    log: LogOption = None,
+    key: KeyOption = None,
+    size: Annotated[int | None, typer.Option(help="Only the first N entries, as they once were all.", min=0)] = None,
+) -> None:
+    """Show what a log says of a period, in numbers that anybody gets again from a copy of the log."""
+    folder, known = counted(log, key)
+    found = transparency.of(folder, known, since and since.date(), until and until.date(), size)
+    _write(output, found.to_json() if output.suffix.lower() == ".json" else transparency.render(found))
+    display.out.print(f"{display.shown(output)}: {found.log.size} entries of {display.shown(found.log.name)}")
+
+
 @models_app.command("list")
 def models_list() -> None:
     """Show the models, their licences and whether they are cached."""
@@ -452,8 +501,9 @@ def run_demo(
     with display.steps("frames") as bar:
         truth = demo.make_event(out_dir, replace(DEFAULTS, seconds=seconds, seed=seed), bar)
     display.say("3. the search")
+    record = demo.record(out_dir)
     with display.SearchBars() as bars:
-        outcome = batch.run(demo.request(out_dir), bars)
+        outcome = batch.run(demo.request(out_dir), record, bars)
     _show(outcome, out_dir / "result.json", out_dir / "report.html")
     rows = [
         (
@@ -468,7 +518,10 @@ def run_demo(
     display.say("\n4. a release in which those who were searched for stay visible, and nobody else")
     wanted = demo.release(out_dir)
     with display.ReleaseBar(wanted.out.name) as bar:
-        display.released(redacting.redact(wanted, bar), wanted)
+        display.released(redacting.redact(wanted, record, bar), wanted)
+    display.say("\n5. the record: was this film ever searched?")
+    for line in demo.uses(record, out_dir):
+        display.out.print(display.shown(line))
     folder = display.shown(out_dir)
     display.say(
         f"\nthree things to try next:\n"

@@ -1,7 +1,9 @@
-"""Where things are kept on this machine: the cache, the weights in it, and the data for measuring.
+"""Where things are kept on this machine: the record, the cache, the weights in it, and the data for measuring.
 
 | variable             | what it sets                                                     |
 |----------------------|------------------------------------------------------------------|
+| `HOUSELIGHTS_RECORD` | the record, in place of `~/.local/share/houselights/record`      |
+| `HOUSELIGHTS_KEY`    | the record's key file, in place of `private/key` in the record   |
 | `HOUSELIGHTS_CACHE`  | the cache, in place of the user's own (`~/.cache/houselights`)   |
 | `HOUSELIGHTS_MODELS` | the folder of weights, in place of `models` in the cache         |
 | `HOUSELIGHTS_DATA`   | a folder of data sets for measuring; there is none without it    |
@@ -16,9 +18,21 @@ import platformdirs
 
 from houselights.errors import SettingsError
 
+RECORD = "HOUSELIGHTS_RECORD"
+KEY = "HOUSELIGHTS_KEY"
 CACHE = "HOUSELIGHTS_CACHE"
 MODELS = "HOUSELIGHTS_MODELS"
 DATA = "HOUSELIGHTS_DATA"
+
+
+def record_dir() -> Path:
+    """The folder of the record: the log, and what lies sealed beside it. It need not exist yet."""
+    return _set(RECORD) or platformdirs.user_data_path("houselights", appauthor=False) / "record"
+
+
+def key_file() -> Path:
+    """The file with the record's key. It need not exist yet."""
+    return _set(KEY) or record_dir() / "private" / "key"
 
 
 def cache_dir() -> Path:
@@ -52,7 +66,7 @@ def private_dir(folder: Path) -> Path:
     except OSError as error:
         raise SettingsError(
             f"folder '{folder}' cannot be made ({error.strerror or error})",
-            hint=f"set {CACHE} or {MODELS} to a folder that you may write to",
+            hint=f"set {CACHE}, {MODELS} or {RECORD} to a folder that you may write to",
         ) from error
     return folder
 

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from houselights import batch, event, models, policy
+from houselights import batch, custody, event, models, policy
 from houselights.cast import read_cast
 from houselights.cover import Fill
+from houselights.disclosure import Disclosure, in_words, uses_of
 from houselights.event import Event, EventSettings
 from houselights.gallery import Portraitist
 from houselights.heads import Recall
+from houselights.record import Record
 from houselights.release import Request as Release
+from houselights.release import beside
 from houselights.result import Appearance
 from houselights.sampling import Sampling
 
@@ -61,6 +64,11 @@ def make_event(folder: Path, settings: EventSettings, progress: Callable[[int, i
     return event.make(folder, cast, settings, progress=progress)
 
 
+def record(folder: Path) -> Record:
+    """The record of demonstrations in this folder, apart from the one in earnest."""
+    return Record(folder / "record", name="demo.houselights.local")
+
+
 def request(folder: Path) -> batch.Request:
     """The search of an event that `make_event` wrote."""
     return batch.Request(
@@ -98,3 +106,11 @@ def compare(truth: Event, found: tuple[Appearance, ...]) -> list[Comparison]:
         for person in truth.people
     ]
     return sorted(rows, key=lambda row: (not row.enrolled, row.subject))
+
+
+def uses(record: Record, folder: Path) -> list[str]:
+    """What the log states of the demo's film, in words: found as an outsider finds it, with the release's manifest."""
+    verdict = custody.verify(record.folder, record.key)
+    secret = Disclosure.read(beside(folder / "released.mp4", "release.json"))
+    found = uses_of(secret, custody.read_entries(record.folder, verdict.checkpoint.size))
+    return [*verdict.lines(), *in_words(found, verdict.checkpoint.size)]

@@ -9,7 +9,8 @@ Error
 ├── ModelError         weights are missing, altered or not accepted
 ├── CalibrationError   a score cannot be turned into a false-match rate
 ├── CastError          people for a synthetic event cannot be had
-└── ReleaseError       a release cannot be made, or is not what its manifest says
+├── ReleaseError       a release cannot be made, or is not what its manifest says
+└── RecordError        what was done cannot be recorded, so it is not shown
 """
 
 
@@ -31,6 +32,11 @@ class SettingsError(Error):
 
 class PolicyError(Error):
     """What was asked for is not allowed, or lacks what it needs."""
+
+    def __init__(self, message: str, *, rule: str, hint: str | None = None) -> None:
+        """A refusal, with the rule's name in the closed list of `entry.RULE`."""
+        super().__init__(message, hint=hint)
+        self.rule = rule
 
 
 class FootageError(Error):
@@ -59,3 +65,7 @@ class CastError(Error):
 
 class ReleaseError(Error):
     """A release cannot be made, or is not what its manifest says."""
+
+
+class RecordError(Error):
+    """What was done cannot be recorded, so it is not shown."""

@@ -159,6 +159,20 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """Where the record of the maker says that this release was made, and what was done with its source besides."""
+
+    log: str
+    """The log's name."""
+    key: str
+    """The log's public key. It proves nothing that comes with the release alone: take it from the maker."""
+    use: str
+    """The number that all entries of this release carry."""
+    disclosure: str | None
+    """The source's disclosure secret: who has it can list every use of the source. None where it is kept back."""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """All there is to know of one release without its source."""
 
@@ -189,6 +203,8 @@ class Manifest:
     edits: tuple[Edit, ...]
     check: Check
     timing: Timing
+    record: Recorded | None = None
+    """None in releases of versions that kept no record."""
     cannot_hide: tuple[str, ...] = CANNOT_HIDE
     schema: str = field(default=SCHEMA)
 

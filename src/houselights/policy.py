@@ -27,7 +27,8 @@ def authority(purpose: str, basis: str | None, authorised_by: str | None) -> Aut
         known = Purpose(purpose)
     except ValueError as fault:
         msg = f"purpose '{purpose}' is not on the closed list: {listed}"
-        raise PolicyError(msg, hint="a use that fits none of them is not what this program is for") from fault
+        hint = "a use that fits none of them is not what this program is for"
+        raise PolicyError(msg, rule="closed-purposes", hint=hint) from fault
     basis, authorised_by = (basis or "").strip(), (authorised_by or "").strip()
     if known is Purpose.CONSENTED:
         basis, authorised_by = basis or CONSENT, authorised_by or getpass.getuser()
@@ -35,7 +36,7 @@ def authority(purpose: str, basis: str | None, authorised_by: str | None) -> Aut
     if missing:
         msg = f"purpose '{known}' needs {' and '.join(missing)}"
         hint = "name the law, warrant or contract the search rests on, and the person who authorised it"
-        raise PolicyError(msg, hint=hint)
+        raise PolicyError(msg, rule="basis-and-authoriser", hint=hint)
     return Authority(known, basis, authorised_by)
 
 
@@ -48,10 +49,12 @@ def check_search(use: Authority, subjects: int) -> None:
     _answered_for(use)
     if use.purpose is Purpose.PUBLIC_RELEASE:
         msg = "footage for public release is not searched for anybody"
-        raise PolicyError(msg, hint="`houselights redact` makes the release; a search needs a purpose of its own")
+        hint = "`houselights redact` makes the release; a search needs a purpose of its own"
+        raise PolicyError(msg, rule="public-release-is-not-searched", hint=hint)
     if subjects < 1:
         msg = "a search needs at least one named subject: footage is never searched for whoever is in it"
-        raise PolicyError(msg, hint="name a gallery with --gallery or a photograph with --person")
+        hint = "name a gallery with --gallery or a photograph with --person"
+        raise PolicyError(msg, rule="named-subjects-only", hint=hint)
 
 
 def check_release(use: Authority | None, subjects: int) -> None:
@@ -65,14 +68,16 @@ def check_release(use: Authority | None, subjects: int) -> None:
     listed = ", ".join(RELEASES)
     if use is None:
         msg = "--keep and --hide compare people with photographs, and came without a purpose"
-        raise PolicyError(msg, hint=f"add --purpose ({listed}), --basis and --authorised-by")
+        hint = f"add --purpose ({listed}), --basis and --authorised-by"
+        raise PolicyError(msg, rule="basis-and-authoriser", hint=hint)
     _answered_for(use)
     if use.purpose not in RELEASES:
         msg = f"purpose '{use.purpose}' does not allow a release to compare people; these do: {listed}"
-        raise PolicyError(msg, hint="without --keep and --hide every head is hidden, for any purpose")
+        hint = "without --keep and --hide every head is hidden, for any purpose"
+        raise PolicyError(msg, rule="purpose-allows-comparison", hint=hint)
 
 
 def _answered_for(use: Authority) -> None:
     if not use.basis or not use.authorised_by:
         msg = f"purpose '{use.purpose}' came without a basis or an authoriser"
-        raise PolicyError(msg)
+        raise PolicyError(msg, rule="basis-and-authoriser")

@@ -14,12 +14,13 @@ from houselights import footage as footages
 from houselights import photograph, sheet
 from houselights.batch import BREAKS
 from houselights.cover import picture_of
-from houselights.errors import Error, ReleaseError
+from houselights.errors import Error, RecordError, ReleaseError
 from houselights.film import PHOTOGRAPHS
 from houselights.footage import Footage
 from houselights.ledger import SIDE, jpeg
 from houselights.manifest import Finding, box_at
 from houselights.manifest import read as read_manifest
+from houselights.record import Record
 from houselights.release import Released, Request, Watcher, beside, release, write_whole
 from houselights.sheet import Thumb
 from houselights.types import UInt8
@@ -29,13 +30,13 @@ FRAME = 480  # pixels: the longest side of a frame on the contact sheet
 MARK = (255, 64, 64)
 
 
-def redact(request: Request, watcher: Watcher) -> Released:
+def redact(request: Request, record: Record, watcher: Watcher) -> Released:
     """Release one file, and write its review sheet beside it; for a blocked one a contact sheet, too.
 
     Raises:
         Error: as `release.release` does.
     """
-    released = release(request, watcher)
+    released = release(request, record, watcher)
     frames = dict(_frames(released))
     findings = released.manifest.check.findings
     thumbs = {track: Thumb(content, seconds) for track, (content, seconds) in released.thumbs.items()}
@@ -139,7 +140,7 @@ def _suffix(file: Path) -> str:
     return file.suffix if file.suffix.lower() in PHOTOGRAPHS else ".jpg"
 
 
-def redact_folder(found: Sequence[Job], request: Request, watcher: Watcher) -> Iterator[Done]:
+def redact_folder(found: Sequence[Job], request: Request, record: Record, watcher: Watcher) -> Iterator[Done]:
     """Release one file after another, as `request` says; one bad file stops none. What an earlier run did stays."""
     for job in found:
         wanted = replace(request, source=job.source, out=job.out)
@@ -148,7 +149,9 @@ def redact_folder(found: Sequence[Job], request: Request, watcher: Watcher) -> I
             if _is_done(wanted):
                 yield Done(job, None, None)
             else:
-                yield Done(job, redact(wanted, watcher), None)
+                yield Done(job, redact(wanted, record, watcher), None)
+        except RecordError:
+            raise
         except BREAKS as fault:
             yield Done(job, None, fault.message if isinstance(fault, Error) else str(fault) or type(fault).__name__)
 

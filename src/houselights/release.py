@@ -1,11 +1,12 @@
 """Release: a copy of footage in which the wrong heads cannot be seen, with a manifest of what was done.
 
 Three passes: find every head; cover, and write a new file; look at that file with another detector. Nothing stands
-under the final name before the last of them is done, and the source is only ever read.
+under the final name before the last of them is done and the release is in the record, and the source is only ever read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from houselights import __version__, models, odds, policy, runtime
 from houselights import window as windows
-from houselights.batch import ALIKE_FMR
+from houselights.batch import ALIKE_FMR, recorded
 from houselights.check import check
 from houselights.config import cache_dir
 from houselights.cover import Fill, Picture, picture_of
@@ -37,8 +38,9 @@ from houselights.frame import Frame
 from houselights.gallery import Enroller, Gallery, entries
 from houselights.heads import SURE, Finder, Heads, Recall, heads, looks
 from houselights.ledger import Ledger
-from houselights.manifest import Box, Check, Finding, Manifest, Output, Place, Source, Timing, box_at
+from houselights.manifest import Box, Check, Finding, Manifest, Output, Place, Recorded, Source, Timing, box_at
 from houselights.manifest import read as read_manifest
+from houselights.record import Record, Use, operator
 from houselights.sampling import Sampling
 from houselights.scan import Job, Range, RestartError, observe, scan
 from houselights.sound import AudioPlan
@@ -49,6 +51,8 @@ from houselights.words import clock
 
 TOOL = f"houselights {__version__}"
 Audio = Literal["drop", "keep", "mute"]
+UNSTATED = "unstated"  # a release that compares nobody needs no purpose
+RECEIPT = "tlog-proof"
 HDR = frozenset({16, 18})  # FFmpeg's numbers of the transfers PQ and HLG
 
 
@@ -80,6 +84,8 @@ class Request:
     recogniser: str = "sface"
     accept_licence: bool = False
     threshold_fmr: float = 1e-5
+    disclose: bool = True
+    """Whether the manifest lets everybody list what was done with the source."""
     signer: Signer | None = None
     """Who signs a content credential in the released file; none is written where None."""
 
@@ -93,7 +99,7 @@ class Request:
         """The options that decide what the released file is, but for photographs and edits."""
         names = ("audio", "since_s", "until_s", "aspect", "codec", "quality", "recall")
         given = {name.removesuffix("_s"): getattr(self, name) for name in names}
-        given |= {"credential": "no" if self.signer is None else "yes"}
+        given |= {"credential": "no" if self.signer is None else "yes", "disclose": "yes" if self.disclose else "no"}
         given |= {"fill": self.fill.style, "colour": self.fill.colour.upper()}
         return {name: "" if value is None else str(value) for name, value in given.items()}
 
@@ -121,11 +127,11 @@ class Released:
 
 
 def beside(out: Path, what: str) -> Path:
-    """The name of what goes with a released file: `release.json`, `review.html`, `edits.json`, `contact.jpg`."""
+    """What goes with a released file: `release.json`, `tlog-proof`, `review.html`, `edits.json`, `contact.jpg`."""
     return out.with_name(f"{out.name}.{what}")
 
 
-def release(request: Request, watcher: Watcher) -> Released:
+def release(request: Request, record: Record, watcher: Watcher) -> Released:
     """Make a release of one file.
 
     Raises:
@@ -134,43 +140,53 @@ def release(request: Request, watcher: Watcher) -> Released:
         ReleaseError: the release cannot be written, or its name is taken.
         GalleryError: a photograph of whom to keep or hide cannot be used.
         ModelError: weights are missing.
+        RecordError: the release cannot be recorded, so there is none.
     """
-    policy.check_release(request.authority, len(request.keep) + len(request.hide))
-    began = time.perf_counter()
+    with record.refusing("release"):
+        policy.check_release(request.authority, len(request.keep) + len(request.hide))
     footage = Footage(request.source)
     _check_names(request, footage)
     changes = read_edits(request.edits, footage.facts.sha256) if request.edits else ()
-    work = _Work(request, footage, changes, watcher)
-    work.find()
-    found = time.perf_counter()
-    partial = request.out.with_name(f".partial-{request.out.name}")
-    try:
-        output = work.write(partial)
-        written = time.perf_counter()
-        watcher.stage("checking", output.duration_s)
-        uses = work.ledger.uses()
-        checked = check(
-            partial,
-            uses,
-            output.start_s,
-            output.window,
-            fill=request.fill,
-            recall=request.recall,
-            progress=watcher.progress,
-            sha256=output.sha256,
-        )
-        ended = time.perf_counter()
-        blocked = bool(checked.findings) and request.allow_findings is None
-        timing = Timing(*(round(s, 3) for s in (ended - began, found - began, written - found, ended - written)))
-        manifest = work.manifest(output, replace(checked, allowed=_allowed(request, checked)), timing)
-        path = beside(request.out, "blocked") if blocked else request.out
-        beside_it = beside(path, "release.json") if blocked or not request.manifest else request.manifest
-        write_whole(beside_it, manifest.to_json().encode(), private=blocked)
-        _propose(request, footage, changes, checked.findings)
-        settle(partial, path)
-        return Released(path, blocked, manifest, work.ledger.thumbs)
-    finally:
-        partial.unlink(missing_ok=True)
+    use = record.use()
+    facts = _record_start(use, request, footage.facts.sha256)
+    with use.failing("release-failed"):
+        return _Work(request, footage, changes, watcher).release(use, facts)
+
+
+def _record_start(use: Use, request: Request, sha256: str) -> dict[str, object]:
+    """The first entry of a release; what it states is also in the last."""
+    stated = request.authority
+    purpose = str(stated.purpose) if stated else UNSTATED
+    who = {"basis": stated.basis if stated else "", "authorised_by": stated.authorised_by if stated else ""}
+    facts = {
+        "purpose": purpose,
+        "authorisation": use.record.pseudonym("authorisation", "\0".join(who.values())),
+        "footage": use.take_in(sha256, _name(request.source), purpose),
+        "compared": request.compares,
+    }
+    use.add("release-started", facts, {**who, "operator": operator(), "source": sha256})
+    return facts
+
+
+def _recorded(use: Use, request: Request, sha256: str) -> Recorded:
+    record = use.record
+    proof = record.disclosure(sha256).proof if request.disclose else None
+    return Recorded(record.key.name, str(record.key), use.number, proof)
+
+
+def _record_end(use: Use, request: Request, manifest: Manifest, facts: dict[str, object]) -> None:
+    """The entry that ties source, released file and manifest together by their hashes, which the receipt opens."""
+    written = hashlib.sha256(manifest.to_json().encode()).hexdigest()
+    stated = facts | {
+        "models": recorded(manifest.models),
+        "tracks_hidden": manifest.hidden,
+        "tracks_kept": sum(track.verdict == "kept" for track in manifest.tracks),
+        "edits": len(manifest.edits),
+        "findings": len(manifest.check.findings),
+        "disclosed": request.disclose,
+    }
+    hashes = {"source": manifest.source.sha256, "output": manifest.output.sha256, "manifest": written}
+    use.add("released", stated, hashes)
 
 
 def _allowed(request: Request, checked: Check) -> str | None:
@@ -245,6 +261,49 @@ class _Work:
         self._held = 0
         self._source = ("", False)  # format of the first picture, and whether it is interlaced
         self.ledger = Ledger()
+
+    def release(self, use: Use, facts: dict[str, object]) -> Released:
+        """All three passes, and the record of them."""
+        request = self._request
+        began = time.perf_counter()
+        self.find()
+        found = time.perf_counter()
+        partial = request.out.with_name(f".partial-{request.out.name}")
+        try:
+            output = self.write(partial)
+            written = time.perf_counter()
+            self._watcher.stage("checking", output.duration_s)
+            uses = self.ledger.uses()
+            checked = check(
+                partial,
+                uses,
+                output.start_s,
+                output.window,
+                fill=request.fill,
+                recall=request.recall,
+                progress=self._watcher.progress,
+                sha256=output.sha256,
+            )
+            ended = time.perf_counter()
+            blocked = bool(checked.findings) and request.allow_findings is None
+            timing = Timing(*(round(s, 3) for s in (ended - began, found - began, written - found, ended - written)))
+            checked = replace(checked, allowed=_allowed(request, checked))
+            manifest = replace(
+                self.manifest(output, checked, timing), record=_recorded(use, request, self._footage.facts.sha256)
+            )
+            path = beside(request.out, "blocked") if blocked else request.out
+            if blocked:
+                use.add("release-blocked", {"findings": len(checked.findings)})
+            else:
+                _record_end(use, request, manifest, facts)
+                write_whole(beside(request.out, RECEIPT), bytes(use.receipt("last")), private=False)
+            beside_it = beside(path, "release.json") if blocked or not request.manifest else request.manifest
+            write_whole(beside_it, manifest.to_json().encode(), private=blocked)
+            _propose(request, self._footage, self._changes, checked.findings)
+            settle(partial, path)
+            return Released(path, blocked, manifest, self.ledger.thumbs)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def find(self) -> None:
         """The first pass: where faces are, kept for the second; and, where asked for, who is meant."""

@@ -139,6 +139,16 @@ class Appearance:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordUse:
+    """Where the record says that this was done."""
+
+    log: str
+    """The log's name."""
+    use: str
+    """The number that all entries of this use carry."""
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """Where the time went, in seconds of wall clock."""
 
@@ -162,6 +172,7 @@ class Result:
     started: str
     """UTC, ISO 8601."""
     finished: str
+    record: RecordUse
     models: tuple[ModelUse, ...]
     gallery: GalleryUse
     threshold: Threshold

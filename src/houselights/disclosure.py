@@ -1,0 +1,133 @@
+"""Disclosure: "was this film ever searched?", answered so that the answer cannot be a lie.
+
+An entry about a film carries a salted tag in place of the film's hash. The tag is made with the film's label, which the
+log's owner computes from the hash by a verifiable random function (`vrf.py`): for one film there is exactly one label,
+and the owner can prove it with the key that the log's first entry states. The proof is the film's disclosure secret.
+Whoever has it finds every entry about the film in a copy of the log, and none about any other; whoever has it not
+learns nothing. An owner who gives out a wrong secret is found out, one who gives none has refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from houselights import vrf
+from houselights.custody import CustodyError
+from houselights.entry import Entry
+from houselights.manifest import SCHEMA as RELEASE
+
+SCHEMA = "houselights/disclosure/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """A film's disclosure secret, for one log."""
+
+    log: str
+    """The log's name."""
+    sha256: str
+    """Of the film's file."""
+    proof: str
+    """80 bytes in hexadecimal, see `vrf.prove`."""
+    schema: str = SCHEMA
+
+    def to_json(self) -> str:
+        """The file that is handed out."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> Disclosure:
+        """A disclosure from its file, or from the manifest of a release, for the source of that release.
+
+        Raises:
+            CustodyError: it is none, or the manifest keeps it back.
+        """
+        wrong = CustodyError(f"'{path}' is no disclosure: expected the schema {SCHEMA}, or a release's manifest")
+        try:
+            fields = json.loads(path.read_text("utf-8"))
+            if fields["schema"] == RELEASE:
+                fields = {"log": fields["record"]["log"], "sha256": fields["source"]["sha256"], "schema": SCHEMA} | {
+                    "proof": fields["record"]["disclosure"]
+                }
+            found = cls(**fields)
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as fault:
+            raise wrong from fault
+        if found.proof is None:
+            raise CustodyError(f"'{path}' does not disclose what was done with its source: its maker kept that back")
+        if found.schema != SCHEMA or not all(isinstance(value, str) for value in fields.values()):
+            raise wrong
+        return found
+
+    def label(self, public: str) -> bytes:
+        """The film's label, if the secret is the one that belongs to this film in the log with that key.
+
+        Raises:
+            CustodyError: it is not.
+        """
+        try:
+            return vrf.verify(bytes.fromhex(public), bytes.fromhex(self.sha256), bytes.fromhex(self.proof))
+        except ValueError as fault:
+            raise CustodyError(f"the disclosure secret is not that of this film in this log: {fault}") from fault
+
+
+def make(log: str, secret: bytes, sha256: str) -> Disclosure:
+    """The disclosure of a film, by the log's owner."""
+    return Disclosure(log, sha256, vrf.prove(secret, bytes.fromhex(sha256)).hex())
+
+
+def new_tag(label: bytes) -> dict[str, str]:
+    """A tag that only who has the film's label can tell from any other."""
+    salt = os.urandom(16).hex()
+    return {"salt": salt, "tag": _tag(label, salt)}
+
+
+def _tag(label: bytes, salt: str) -> str:
+    return hmac.new(label, bytes.fromhex(salt), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class FilmUse:
+    """One use of a film."""
+
+    use: str
+    entries: tuple[tuple[int, Entry], ...]
+    """All entries of the use, with their numbers."""
+
+
+def uses_of(disclosure: Disclosure, entries: Iterable[bytes]) -> list[FilmUse]:
+    """Every use of a film that a log states, in order: the list is complete for the entries given.
+
+    Raises:
+        CustodyError: the secret is not that of this film in this log, or the log has an entry that says too much.
+    """
+    numbered = [(index, Entry.parse(entry)) for index, entry in enumerate(entries)]
+    if not numbered or numbered[0][1].kind != "log-opened":
+        raise CustodyError("the log does not begin with an entry that states its key for disclosures")
+    label = disclosure.label(numbered[0][1].facts["disclosure"])
+    found = dict.fromkeys(entry.use for _, entry in numbered if _is_of(label, entry))
+    chains: dict[str, list[tuple[int, Entry]]] = {use: [] for use in found}
+    for index, entry in numbered:
+        if entry.use in chains:
+            chains[entry.use].append((index, entry))
+    return [FilmUse(use, tuple(chain)) for use, chain in chains.items()]
+
+
+def _is_of(label: bytes, entry: Entry) -> bool:
+    stated = entry.facts.get("footage")
+    return stated is not None and hmac.compare_digest(_tag(label, stated["salt"]), stated["tag"])
+
+
+def in_words(found: Sequence[FilmUse], size: int) -> Iterator[str]:
+    """Uses of a film, line by line, among all that a log of `size` entries states."""
+    for number, use in enumerate(found, 1):
+        yield f"{number}. use {use.use[:8]}"
+        yield from (f"   {entry.time}  entry {index}: {entry.said}" for index, entry in use.entries)
+    kinds = [{entry.kind for _, entry in use.entries} for use in found]
+    searches, releases = (sum(f"{what}-started" in kind for kind in kinds) for what in ("search", "release"))
+    yield f"searches of this film: {searches}, releases: {releases}; all that the {size} entries of this log state"

@@ -1,0 +1,271 @@
+"""Entries: what the log may say. Every word comes from a closed list, so that nobody's name can stand in one.
+
+An entry is a JSON object in canonical form (RFC 8785). What must stay private (names, hashes of photographs and films,
+the basis in words) is its payload: parts that lie sealed in the store, each with a salt of its own. The entry holds a
+hash over the parts' hashes, which tells nothing without them and fits nothing else.
+
+| field     | what it is                                                                              |
+|-----------|-----------------------------------------------------------------------------------------|
+| `kind`    | one of `KINDS`                                                                          |
+| `time`    | UTC, to the second                                                                      |
+| `use`     | random number of the use: all entries of one search or release carry it                 |
+| `after`   | hash of the entry before in this use; the first has none                                |
+| `actor`   | pseudonym of who did it: the same person has the same one in this log, and in no other  |
+| `facts`   | what the kind asks for, in closed words, numbers and pseudonyms                         |
+| `payload` | hash over the hashes of the sealed parts; absent where there are none                   |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from houselights.custody import CustodyError, canonical, fields_of
+
+VERSION = 1
+Check = Callable[[object], bool]
+
+
+def _text(pattern: str) -> Check:
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+def _one_of(*words: str) -> Check:
+    return lambda value: isinstance(value, str) and value in words
+
+
+def _some_of(check: Check) -> Check:
+    return lambda value: isinstance(value, list) and len(value) <= MOST and all(check(item) for item in value)
+
+
+def _all_of(**checks: Check) -> Check:
+    def check(value: object) -> bool:
+        return isinstance(value, dict) and value.keys() == checks.keys() and all(checks[k](value[k]) for k in checks)
+
+    return check
+
+
+def _count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53  # what JSON carries exactly
+
+
+def _flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+MOST = 256  # items in a list of an entry
+ID = _text("[0-9a-f]{32}")  # a pseudonym or a random number
+HASH = _text("[0-9a-f]{64}")  # of something that is nobody's: a model, a rule pack, an entry, a salted part
+TIME = _text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+NUMBER = _text(r"-?[0-9]{1,9}(\.[0-9]{1,9})?(e-?[0-9]{1,2})?")  # a fraction, in words of its own: JSON's may differ
+SOFTWARE = _text(r"houselights [0-9]+(\.[0-9]+){1,2}[0-9a-z.]{0,12}")
+TAG = _all_of(salt=ID, tag=HASH)
+"""Of a film: only who has its disclosure secret can tell which, see `disclosure.py`."""
+MODEL = _all_of(role=_one_of("detector", "second-detector", "recogniser"), sha256=HASH)
+PURPOSE = _one_of(
+    "consented", "subject-access", "missing-person", "victim-identification", "crime-suspect", "venue-exclusion",
+    "public-release", "evaluation",
+)  # fmt: skip
+UNSTATED = _one_of("unstated")
+STATED = lambda value: PURPOSE(value) or UNSTATED(value)  # noqa: E731 - a release that compares nobody needs none
+RECIPIENT_WORDS = (
+    "subject", "court", "defence", "prosecution", "oversight", "police", "press", "researcher", "venue", "public",
+)  # fmt: skip
+RULE = _one_of(
+    "closed-purposes", "basis-and-authoriser", "public-release-is-not-searched", "named-subjects-only",
+    "purpose-allows-comparison", "intake-purpose", "case-needed", "case-expired", "case-scope", "approval-needed",
+    "two-people", "banned", "action-banned", "watchlist-entry", "retention", "odds-cap", "quality", "licence",
+)  # fmt: skip
+GROUND_WORDS = ("court-order", "ongoing-investigation", "not-entitled", "safety-of-a-person")
+ERASED_WORDS = ("asked-by-subject", "retention", "court-order", "wrongly-recorded", "consent-withdrawn")
+DECISION = _one_of("same-person", "different", "cannot-tell")
+
+_AUTHORITY: dict[str, Check] = {"purpose": PURPOSE, "authorisation": ID}
+_SEARCH: dict[str, Check] = {
+    **_AUTHORITY,
+    "gallery": ID,
+    "subjects": _count,
+    "photographs": _count,
+    "models": _some_of(MODEL),
+    "threshold_fmr": NUMBER,
+    "threshold_score": NUMBER,
+    "films": _count,
+}
+_RELEASE: dict[str, Check] = {"purpose": STATED, "authorisation": ID, "footage": TAG, "compared": _flag}
+
+KINDS: dict[str, dict[str, Check]] = {
+    # the log itself
+    "log-opened": {"software": SOFTWARE, "disclosure": HASH},
+    "software-changed": {"software": SOFTWARE},
+    "log-read": {"what": _one_of("entries", "payloads", "receipt", "transparency")},
+    "exported": {"what": _one_of("log", "result", "receipt", "case"), "recipient": _one_of(*RECIPIENT_WORDS)},
+    "erased": {"what": _one_of("subject", "use"), "why": _one_of(*ERASED_WORDS), "keys": _count},
+    "still-here": {},
+    # footage
+    "footage-taken-in": {"purpose": STATED, "footage": TAG},
+    "footage-opened": {"footage": TAG},
+    "disclosure-asked": {"footage": TAG},
+    "disclosed": {"footage": TAG, "recipient": _one_of(*RECIPIENT_WORDS)},
+    "disclosure-refused": {"footage": TAG, "ground": _one_of(*GROUND_WORDS)},
+    # searches
+    "search-started": _SEARCH,
+    "search-finished": {
+        **_SEARCH,
+        "started": TIME,
+        "outcome": _one_of("candidates", "no-candidate", "no-footage-read"),
+        "films_failed": _count,
+        "frames": _count,
+        "frames_damaged": _count,
+        "faces": _count,
+        "tracks": _count,
+        "tracks_searched": _count,
+        "candidates": _count,
+        "decision": _one_of("unreviewed", "nothing-to-review"),
+        "verifiers": _some_of(ID),
+    },
+    "search-failed": {"why": _one_of("error", "interrupted")},
+    "refused": {"what": _one_of("search", "release", "screening", "export", "case", "gallery"), "rule": RULE},
+    "results-opened": {"how": _some_of(_one_of("terminal", "json", "report", "page"))},
+    # releases
+    "release-started": _RELEASE,
+    "released": {
+        **_RELEASE,
+        "models": _some_of(MODEL),
+        "tracks_hidden": _count,
+        "tracks_kept": _count,
+        "edits": _count,
+        "findings": _count,
+        "disclosed": _flag,
+    },
+    "release-blocked": {"findings": _count},
+    "release-failed": {"why": _one_of("error", "interrupted")},
+    # cases, people, galleries, rules: written by the modules of those names
+    "case-opened": {**_AUTHORITY, "case": ID, "until": TIME, "subjects": _count, "urgent": _flag},
+    "case-approved": {"case": ID, "by": ID},
+    "case-extended": {"case": ID, "by": ID, "until": TIME},
+    "case-closed": {"case": ID, "why": _one_of("done", "expired", "not-approved", "withdrawn")},
+    "actor-changed": {"actor": ID, "change": _one_of("added", "revoked"), "role": _one_of(
+        "operator", "authoriser", "reviewer", "releaser", "auditor"), "key": HASH},
+    "gallery-changed": {"gallery": ID, "change": _one_of("added", "removed", "reviewed", "expired", "restored"),
+                        "subjects": _count},
+    "policy-changed": {"pack": _text("[a-z0-9-]{1,40}"), "sha256": HASH, "change": _one_of("enabled", "disabled")},
+    # review
+    "review-decided": {"candidate": ID, "by": ID, "decision": DECISION},
+    "outcome-known": {"candidate": ID, "outcome": _one_of("true", "false", "unknown")},
+    # the door
+    "deployment-started": {**_SEARCH, "deployment": ID, "until": TIME, "sign_confirmed": _flag},
+    "deployment-ended": {"deployment": ID, "faces": _count, "candidates": _count, "why": _one_of(
+        "done", "stopped", "false-alert-rate", "expired")},
+    "alerted": {"deployment": ID, "candidate": ID},
+}  # fmt: skip
+"""What each kind of entry states, all of it and nothing else."""
+
+PRIVATE: dict[str, tuple[str, ...]] = {
+    "footage-taken-in": ("name", "sha256"),
+    "search-started": ("basis", "authorised_by", "operator", "gallery"),
+    "search-finished": ("basis", "authorised_by", "operator", "gallery", "films"),
+    "release-started": ("basis", "authorised_by", "operator", "source"),
+    "released": ("source", "output", "manifest"),
+    "exported": ("recipient", "reason", "operator"),
+    "disclosed": ("recipient", "reason", "operator"),
+    "disclosure-refused": ("recipient", "reason", "operator"),
+}
+"""What the first sealed part of such an entry holds at least."""
+
+SAID: dict[str, str] = {
+    "log-opened": "the log begins, {software}",
+    "software-changed": "the log goes on with {software}",
+    "log-read": "the log was read: {what}",
+    "exported": "exported ({what}) to: {recipient}",
+    "erased": "erased ({what}, {why}): {keys} keys destroyed",
+    "still-here": "nothing happened",
+    "footage-taken-in": "a film was taken in, purpose {purpose}",
+    "footage-opened": "a film was opened for this search",
+    "disclosure-asked": "somebody asked what was done with a film",
+    "disclosed": "a film's uses were disclosed to: {recipient}",
+    "disclosure-refused": "a disclosure was refused: {ground}",
+    "search-started": "search begun, purpose {purpose}: {subjects} named, {films} to look at",
+    "search-finished": "search ended: {candidates} candidates, {faces} faces in {tracks} tracks",
+    "search-failed": "search broken off: {why}",
+    "refused": "refused ({what}) by the rule {rule}",
+    "release-started": "release begun, purpose {purpose}",
+    "released": "released: {tracks_hidden} tracks hidden, {tracks_kept} kept",
+    "release-blocked": "release blocked: the check found {findings} faces",
+    "release-failed": "release broken off: {why}",
+    "review-decided": "a reviewer decided: {decision}",
+    "outcome-known": "outcome of a candidate: {outcome}",
+    "policy-changed": "rules {pack} {change}",
+}
+"""Kinds of entries in words for people; the others are shown by their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry, in closed words."""
+
+    kind: str
+    time: str
+    use: str
+    actor: str
+    facts: Mapping[str, Any]
+    after: str | None = None
+    payload: str | None = None
+
+    def __bytes__(self) -> bytes:
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return canonical({"v": VERSION} | {name: value for name, value in fields.items() if value is not None})
+
+    def __post_init__(self) -> None:
+        """Refuse what is not on the list.
+
+        Raises:
+            CustodyError: names the kind, the field and the value.
+        """
+        if self.kind not in KINDS:
+            raise CustodyError(f"'{self.kind}' is no kind of entry")
+        given: dict[str, tuple[Check, object]] = {
+            "time": (TIME, self.time), "use": (ID, self.use), "actor": (ID, self.actor),
+            "after": (HASH, self.after or "0" * 64), "payload": (HASH, self.payload or "0" * 64),
+        }  # fmt: skip
+        wanted = KINDS[self.kind]
+        odd = [*(wanted.keys() - self.facts.keys()), *(self.facts.keys() - wanted.keys())]
+        if odd:
+            raise CustodyError(f"an entry '{self.kind}' states {', '.join(wanted) or 'nothing'}: see '{min(odd)}'")
+        given |= {name: (check, self.facts[name]) for name, check in wanted.items()}
+        for name, (check, value) in given.items():
+            if not check(value):
+                raise CustodyError(f"an entry '{self.kind}' cannot state {str(value)[:60]!r} as '{name}'")
+
+    @property
+    def said(self) -> str:
+        """What the entry says, for people."""
+        return SAID.get(self.kind, self.kind.replace("-", " ")).format(**self.facts)
+
+    @classmethod
+    def parse(cls, content: bytes) -> Entry:
+        """An entry as it stands in the log.
+
+        Raises:
+            CustodyError: it is none, or says what no entry may say.
+        """
+        fields = fields_of(content)
+        version = fields.pop("v", None)
+        if version is True or version != VERSION:
+            raise CustodyError(f"the entry is of version {str(version)[:20]!r}, expected {VERSION}")
+        try:
+            return cls(**fields)
+        except (TypeError, AttributeError) as fault:
+            raise CustodyError("the entry has other fields than an entry has") from fault
+
+
+def check_private(kind: str, part: Mapping[str, object]) -> None:
+    """Return if the first sealed part of an entry holds what its kind asks for.
+
+    Raises:
+        CustodyError: something is missing.
+    """
+    missing = [name for name in PRIVATE.get(kind, ()) if name not in part]
+    if missing:
+        raise CustodyError(f"an entry '{kind}' needs '{missing[0]}' in its sealed part")

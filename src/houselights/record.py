@@ -1,0 +1,358 @@
+"""Record: how the rest of the program writes the log. What is done is a use; its entries make one chain.
+
+Nothing may be shown before `Use.add` came back: then its entry is on the disk, signed, and its payload is sealed.
+
+    record/log        the log, for everybody: see `custody.py`
+    record/private    the key, the sealed store, the lock: for the owner alone
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from houselights import __version__, config, disclosure, vrf
+from houselights.custody import (
+    Checkpoint,
+    CustodyError,
+    Key,
+    Note,
+    Tree,
+    canonical,
+    leaf_hash,
+    read_entries,
+)
+from houselights.disclosure import Disclosure
+from houselights.entry import ERASED_WORDS, Entry, check_private
+from houselights.errors import PolicyError, RecordError
+from houselights.files import whole
+from houselights.log import Log, Signer
+from houselights.proofs import Receipt, inclusion, payload_hash
+from houselights.store import Part, Store, pseudonym
+
+UNKNOWN = "1970-01-01T00:00:00Z"  # until the entry's turn has come
+SECRET = 32  # bytes of the key, and of each key that is made from it
+Clock = Callable[[], datetime]
+Opened = Literal["none", "last", "all"]
+"""What a receipt opens of the sealed parts: nothing, those of the last entry that are the use's own, or everything."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Record:
+    """The log and the sealed store of this machine."""
+
+    def __init__(
+        self, folder: Path, key_file: Path | None = None, *, name: str | None = None, clock: Clock = _now
+    ) -> None:
+        """The record in a folder; made, with a key of its own, where there is none yet.
+
+        Raises:
+            RecordError: it cannot be made, or its key is gone or is another's.
+        """
+        self.folder = folder / "log"
+        private = config.private_dir(folder / "private")
+        self.clock = clock
+        try:
+            with (private / "begin").open("wb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self.is_new = not (self.folder / "checkpoint").exists()
+                secret = _secret(key_file or private / "key", make=self.is_new)
+                self._names, self._disclosing = _derived(secret, "names"), _derived(secret, "disclosure")
+                self.log = Log(self.folder, private, _signer(self.folder, _derived(secret, "signing"), name))
+                self.store = Store(private / "store.db", _derived(secret, "store"))
+                self._begin(private / "software")
+        except OSError as fault:
+            raise RecordError(f"the record in '{folder}' cannot be opened: {fault.strerror}") from fault
+
+    @classmethod
+    def here(cls) -> Record:
+        """The record that this machine's settings name."""
+        return cls(config.record_dir(), config.key_file())
+
+    def _begin(self, stated: Path) -> None:
+        """The log's first entry; and one whenever another version of this program goes on with it."""
+        software = f"houselights {__version__}"
+        if self.log.checkpoint().size == 0:
+            self.use().add("log-opened", {"software": software, "disclosure": vrf.public_key(self._disclosing).hex()})
+            with whole(self.folder / "key", private=False) as file:
+                file.write(f"{self.key}\n".encode())
+        elif not stated.exists() or stated.read_text("utf-8") != software:
+            self.use().add("software-changed", {"software": software})
+        else:
+            return
+        with whole(stated) as file:
+            file.write(software.encode())
+
+    @property
+    def key(self) -> Key:
+        """The log's public key: whoever is to check the log needs it from a source they trust."""
+        return self.log.signer.key
+
+    def use(self, number: str | None = None) -> Use:
+        """A new use, whose first entry is still to come; or the one with that number, to go on with.
+
+        Raises:
+            RecordError: there is none with that number.
+        """
+        if number is None:
+            return Use(self, os.urandom(16).hex())
+        chain = _chain(self.entries(), number)
+        if not chain:
+            raise RecordError(f"use '{number}' is not in the log", hint="`houselights log show` lists them")
+        return Use(self, number, chain)
+
+    def pseudonym(self, kind: str, text: str) -> str:
+        """What stands in this log for a name or a private hash: 32 hexadecimal digits."""
+        return pseudonym(self._names, kind, text)
+
+    def disclosure(self, sha256: str) -> Disclosure:
+        """A film's disclosure secret."""
+        return disclosure.make(self.key.name, self._disclosing, sha256)
+
+    def label(self, sha256: str) -> bytes:
+        """A film's label, which its tags are made with."""
+        return vrf.output(vrf.prove(self._disclosing, bytes.fromhex(sha256)))
+
+    @contextmanager
+    def refusing(self, what: str) -> Iterator[None]:
+        """Every refusal by a rule gets its entry before it is shown."""
+        try:
+            yield
+        except PolicyError as fault:
+            self.use().add("refused", {"what": what, "rule": fault.rule})
+            raise
+
+    def entries(self) -> list[bytes]:
+        """All entries up to the newest checkpoint.
+
+        Raises:
+            RecordError: one is missing.
+        """
+        try:
+            return list(read_entries(self.folder, self.log.checkpoint().size))
+        except CustodyError as fault:
+            raise RecordError(f"the log in '{self.folder}' is not whole: {fault}") from fault
+
+    def asked(self, sha256: str) -> Use:
+        """Record that somebody asked what was done with a film. The receipt is for who asked."""
+        use = self.use()
+        use.add("disclosure-asked", {"footage": disclosure.new_tag(self.label(sha256))})
+        return use
+
+    def disclose(self, sha256: str, recipient: str, private: Mapping[str, str], asked: str | None = None) -> Disclosure:
+        """A film's disclosure secret, after its entry; `asked` is the number of the use in which somebody asked.
+
+        `private` has the recipient's name and the reason.
+        """
+        facts = {"footage": disclosure.new_tag(self.label(sha256)), "recipient": recipient}
+        self.use(asked).add("disclosed", facts, {**private, "operator": operator()})
+        return disclosure.make(self.key.name, self._disclosing, sha256)
+
+    def keep_back(self, sha256: str, ground: str, private: Mapping[str, str], asked: str | None = None) -> Use:
+        """Record that a film's disclosure secret was refused, and on what ground. The receipt is for who asked."""
+        use = self.use(asked)
+        facts = {"footage": disclosure.new_tag(self.label(sha256)), "ground": ground}
+        use.add("disclosure-refused", facts, {**private, "operator": operator()})
+        return use
+
+    def export(self, to: Path, recipient: str, private: Mapping[str, str]) -> None:
+        """Copy the log for somebody, after an entry that says for whom; `private` has their name and the reason.
+
+        Raises:
+            RecordError: the copy cannot be written, or its folder is there already.
+        """
+        if to.exists():
+            raise RecordError(f"'{to}' is there already", hint="name a folder that is not there yet")
+        self.use().add("exported", {"what": "log", "recipient": recipient}, {**private, "operator": operator()})
+        with self.log.locked():
+            shutil.copytree(self.folder, to)
+
+    def erase(self, what: str, name: str, why: str) -> int:
+        """Destroy the key of a subject, by name, or of a use, by number; how many keys that were, 0 or 1.
+
+        What is sealed under it can never be opened again; every entry and every proof stays as it is.
+
+        Raises:
+            RecordError: it cannot be destroyed, or the erasure cannot be recorded.
+        """
+        if why not in ERASED_WORDS:  # before the key is gone
+            raise RecordError(f"'{why}' is no reason for an erasure: expected {', '.join(ERASED_WORDS)}")
+        keys = self.store.erase(self.pseudonym("subject", name) if what == "subject" else name)
+        self.use().add("erased", {"what": what, "why": why, "keys": keys})
+        return keys
+
+    def receipt(self, index: int, opened: Opened = "none") -> Receipt:
+        """The proof of an entry and of those before it in its use, with what is sealed as far as it is opened.
+
+        Raises:
+            RecordError: there is no such entry.
+        """
+        entries = self.entries()
+        if not 0 <= index < len(entries):
+            raise RecordError(f"entry {index} is not in the log, which has {len(entries)}")
+        return self.prove(index, _chain(entries[: index + 1], Entry.parse(entries[index]).use), opened)
+
+    def prove(self, index: int, chain: Sequence[bytes], opened: Opened) -> Receipt:
+        """The receipt for a chain of entries whose last is at `index`; see `receipt`."""
+        checkpoint = self._proving(index)
+        tree = Tree.at(self.folder, self.log.checkpoint().size)
+        parts = []
+        for place, entry in enumerate(map(Entry.parse, chain)):
+            own = [entry.use] if opened == "last" and place == len(chain) - 1 else []
+            holders = None if opened == "all" else own
+            parts.append(self.store.opened(entry.payload, holders) if entry.payload else ())
+        return Receipt(
+            index, tuple(inclusion(tree, index, checkpoint.size)), checkpoint.note, tuple(chain), tuple(parts)
+        )
+
+    def _proving(self, index: int) -> Checkpoint:
+        """The checkpoint for a proof: the one that witnesses have signed, where it has the entry."""
+        newest = self.log.checkpoint()
+        try:
+            witnessed = Checkpoint.of(Note.parse((self.folder / "witnessed").read_bytes()))
+        except FileNotFoundError:
+            return newest
+        return witnessed if witnessed.size > index else newest
+
+
+class Use:
+    """One search, one release, one reading of the log: a chain of entries under one number."""
+
+    def __init__(self, record: Record, number: str, entries: Sequence[bytes] = ()) -> None:
+        """A use that goes on after these entries of it."""
+        self.record, self.number, self.entries = record, number, list(entries)
+        self.last = -1
+        """Number in the log of the last entry."""
+        self._lock, self._broken = Lock(), False
+
+    def add(
+        self,
+        kind: str,
+        facts: Mapping[str, Any],
+        private: Mapping[str, Any] | None = None,
+        subjects: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> int:
+        """Record the next step of this use; the entry's number. When this returns it is on the disk and signed.
+
+        What is `private` is sealed under the use's own key, what is of `subjects`, by name, under theirs.
+
+        Raises:
+            RecordError: it could not be recorded: nothing of the step may be shown.
+            CustodyError: the entry would say what no entry may say.
+        """
+        with self._lock:
+            if self._broken:  # whether its last entry is in the log is not known, so no other can name it
+                raise RecordError("this use could not be recorded to its end: it is not gone on with")
+            check_private(kind, private or {})
+            parts = [] if private is None else [self._part(self.number, private)]
+            for name, about in (subjects or {}).items():
+                parts.append(self._part(self.record.pseudonym("subject", name), {"subject": name, **about}))
+            payload = payload_hash([part.content for part in parts])
+            draft = Entry(
+                kind=kind,
+                time=UNKNOWN,
+                use=self.number,
+                actor=self.record.pseudonym("actor", operator()),
+                facts=facts,
+                after=leaf_hash(self.entries[-1]).hex() if self.entries else None,
+                payload=payload,
+            )
+            if payload is not None:
+                self.record.store.seal(payload, parts)
+            with self.record.log.locked():  # entries stand in the order of their times
+                entry = bytes(replace(draft, time=self.record.clock().strftime("%Y-%m-%dT%H:%M:%SZ")))
+                self._broken = True
+                self.last = self.record.log.append([entry])
+                self._broken = False
+            self.entries.append(entry)
+            return self.last
+
+    @staticmethod
+    def _part(holder: str, content: Mapping[str, Any]) -> Part:
+        return Part(holder, canonical({"": os.urandom(SECRET).hex(), **content}))  # the salt, first in every sort
+
+    def take_in(self, sha256: str, name: str, purpose: str) -> dict[str, str]:
+        """A tag for a film in this use's entries; its intake is recorded if this is the first that is seen of it."""
+        label, film = self.record.label(sha256), self.record.pseudonym("film", sha256)
+        if self.record.store.first_time(film):
+            intake = self.record.use()
+            facts = {"purpose": purpose, "footage": disclosure.new_tag(label)}
+            intake.add("footage-taken-in", facts, {"name": name, "sha256": sha256})
+            self.record.store.note_film(film)
+        return disclosure.new_tag(label)
+
+    @contextmanager
+    def failing(self, kind: str) -> Iterator[None]:
+        """Whatever ends this use early gets an entry of that kind, if it still can."""
+        try:
+            yield
+        except BaseException as fault:
+            with suppress(RecordError):
+                self.add(kind, {"why": "interrupted" if isinstance(fault, KeyboardInterrupt) else "error"})
+            raise
+
+    def receipt(self, opened: Opened = "none") -> Receipt:
+        """The proof of this use so far; see `Record.receipt`."""
+        return self.record.prove(self.last, self.entries, opened)
+
+
+def _chain(entries: Sequence[bytes], number: str) -> list[bytes]:
+    """The entries of a use."""
+    said = f'"use":"{number}"'.encode()
+    return [entry for entry in entries if said in entry]
+
+
+def operator() -> str:
+    """The account that this program runs under."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no name for the number, as in some containers
+        return f"uid {os.getuid()}"
+
+
+def _secret(path: Path, *, make: bool) -> bytes:
+    """The record's key, from its file; made where the record is new."""
+    if make and not path.exists():
+        config.private_dir(path.parent)
+        with whole(path) as file:
+            file.write(os.urandom(SECRET))
+    try:
+        secret = path.read_bytes()
+    except FileNotFoundError as fault:
+        raise RecordError(
+            f"the record's key '{path}' is gone",
+            hint=f"restore it from a copy, or set {config.KEY}; without it this log can be checked but not continued",
+        ) from fault
+    if len(secret) != SECRET:
+        raise RecordError(f"'{path}' has {len(secret)} bytes, a record's key has {SECRET}")
+    return secret
+
+
+def _derived(secret: bytes, what: str) -> bytes:
+    return HKDF(SHA256(), SECRET, None, f"houselights/record/1 {what}".encode()).derive(secret)
+
+
+def _signer(folder: Path, secret: bytes, name: str | None) -> Signer:
+    """The signer under the log's name: the given one for a new log, else one that no other log has."""
+    try:
+        origin = (folder / "checkpoint").read_bytes().split(b"\n", 1)[0].decode()
+    except (FileNotFoundError, UnicodeDecodeError):
+        origin = name or f"houselights.local/{Signer('', secret).key.public[:8].hex()}"
+    if not origin or any(c.isspace() or c == "+" or not c.isprintable() for c in origin):
+        raise RecordError(f"'{origin}' cannot name a log", hint="take a name like example.org/footage")
+    return Signer(origin, secret)

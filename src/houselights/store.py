@@ -1,0 +1,155 @@
+"""Store: what must not stand in the log. Every part lies sealed (AES-256-GCM) under the key of its holder.
+
+A holder is one subject or one use. Each has a random key of its own, which lies wrapped by the store's key. Erasing a
+holder destroys that key: nobody can open the parts any more, and the log, which has only hashes of them, stays whole.
+SQLite overwrites what is deleted (`secure_delete`); what a disk keeps of overwritten blocks is beyond a program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from houselights.errors import RecordError
+
+NONCE = 12  # bytes, as AES-GCM wants them
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS keys (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, holder TEXT UNIQUE NOT NULL, wrapped BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS parts (
+    payload TEXT NOT NULL, place INTEGER NOT NULL, key INTEGER NOT NULL, hash BLOB NOT NULL, sealed BLOB NOT NULL,
+    PRIMARY KEY (payload, place)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS films (film TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a payload, and whose it is."""
+
+    holder: str
+    """Pseudonym of a subject, or number of a use."""
+    content: bytes
+    """Begins with a salt, so that its hash can stand in the open."""
+
+
+class Store:
+    """Sealed parts in one SQLite file."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        """The store in a file, with the 32 bytes that wrap every key in it."""
+        self._path, self._key = path, AESGCM(key)
+        path.touch(0o600)
+        with self._open() as base:
+            base.executescript(SCHEMA)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: on the disk at a clean end, gone at any other.
+
+        Raises RecordError where the file cannot be read or written.
+        """
+        try:
+            with closing(sqlite3.connect(self._path, timeout=60)) as base:
+                base.execute("PRAGMA secure_delete = ON")
+                base.execute("PRAGMA journal_mode = TRUNCATE")
+                base.execute("PRAGMA synchronous = EXTRA")
+                with base:
+                    yield base
+        except sqlite3.Error as fault:
+            raise RecordError(
+                f"the store '{self._path}' cannot be used: {fault}", hint="is there room on the disk?"
+            ) from fault
+
+    def seal(self, payload: str, parts: Sequence[Part]) -> None:
+        """Keep the parts of a payload; on the disk when this returns.
+
+        Raises:
+            RecordError: they cannot be written.
+        """
+        with self._open() as base:
+            keys = {holder: _own_key(base, self._key, holder) for holder in {part.holder for part in parts}}
+            rows = []
+            for place, part in enumerate(parts):
+                number, key = keys[part.holder]
+                rows.append((payload, place, number, _hash(part.content), _sealed(key, part.content, payload)))
+            base.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?)", rows)
+
+    def opened(self, payload: str, holders: Sequence[str] | None = None) -> tuple[bytes, ...]:
+        """The parts of a payload, in order; of those that were erased, or are of no such holder, the 32-byte hash.
+
+        Raises:
+            RecordError: the store cannot be read, or what it holds was altered.
+        """
+        with self._open() as base:
+            rows = base.execute(
+                "SELECT holder, wrapped, hash, sealed FROM parts LEFT JOIN keys ON keys.id = parts.key"
+                " WHERE payload = ? ORDER BY place", (payload,),
+            ).fetchall()  # fmt: skip
+        try:
+            return tuple(
+                hashed
+                if wrapped is None or (holders is not None and holder not in holders)
+                else _opened(AESGCM(_opened(self._key, wrapped, holder)), sealed, payload)
+                for holder, wrapped, hashed, sealed in rows
+            )
+        except InvalidTag as fault:
+            raise RecordError(f"the store '{self._path}' was altered, or another key sealed it") from fault
+
+    def erase(self, holder: str) -> int:
+        """Destroy a holder's key: how many keys that were, 0 or 1. Nobody can open its parts any more.
+
+        Raises:
+            RecordError: it cannot be destroyed.
+        """
+        with self._open() as base:
+            return base.execute("DELETE FROM keys WHERE holder = ?", (holder,)).rowcount
+
+    def first_time(self, film: str) -> bool:
+        """Whether a film, by its pseudonym, has not been noted as taken in."""
+        with self._open() as base:
+            return base.execute("SELECT 1 FROM films WHERE film = ?", (film,)).fetchone() is None
+
+    def note_film(self, film: str) -> None:
+        """Note that a film is taken in."""
+        with self._open() as base:
+            base.execute("INSERT OR IGNORE INTO films VALUES (?)", (film,))
+
+
+def pseudonym(key: bytes, kind: str, text: str) -> str:
+    """What stands for a name in one log: 32 hexadecimal digits that only the key's owner can make again."""
+    return hmac.new(key, f"{kind}\0{text}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _own_key(base: sqlite3.Connection, wrapping: AESGCM, holder: str) -> tuple[int, AESGCM]:
+    """A holder's key and its number, made where there is none."""
+    found = base.execute("SELECT id, wrapped FROM keys WHERE holder = ?", (holder,)).fetchone()
+    if found is not None:
+        return found[0], AESGCM(_opened(wrapping, found[1], holder))
+    key = AESGCM.generate_key(256)
+    number = base.execute("INSERT INTO keys (holder, wrapped) VALUES (?, ?)", (holder, _sealed(wrapping, key, holder)))
+    return int(number.lastrowid or 0), AESGCM(key)
+
+
+def _sealed(key: AESGCM, content: bytes, place: str) -> bytes:
+    nonce = os.urandom(NONCE)
+    return nonce + key.encrypt(nonce, content, place.encode())
+
+
+def _opened(key: AESGCM, sealed: bytes, place: str) -> bytes:
+    return key.decrypt(sealed[:NONCE], sealed[NONCE:], place.encode())
+
+
+def _hash(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
