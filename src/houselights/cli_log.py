@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from houselights import custody, disclosure, display, stamp, witness
+from houselights import custody, disclosure, display, quorum, stamp, witness
 from houselights import footage as footages
 from houselights.config import record_dir
 from houselights.custody import Checkpoint, CustodyError, Key, Note, Verdict
@@ -150,7 +150,7 @@ def counted(log: Path | None, key: str | None) -> tuple[Path, Key]:
 
 def _witnessed(policy: Path | None, note: Note) -> None:
     if policy is not None:
-        names = witness.Policy.read(policy).check(note)
+        names = quorum.Policy.read(policy).check(note)
         display.say(f"cosigned by: {display.shown(', '.join(names)) or 'nobody, and nobody is asked for'}")
 
 
@@ -216,7 +216,7 @@ def ask_witnesses(
 ) -> None:
     """Have the newest checkpoint cosigned, so that nobody can be shown another history."""
     record = opened()
-    known = witness.Policy.read(policy)
+    known = quorum.Policy.read(policy)
     gathered = witness.gather(record.log, known)
     for name, fault in gathered.faults.items():
         display.say(f"[bold]witness {display.shown(name)}:[/] {display.shown_lines(str(fault))}")

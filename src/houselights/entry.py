@@ -29,7 +29,8 @@ Check = Callable[[object], bool]
 
 
 def _text(pattern: str) -> Check:
-    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
+    fits = re.compile(pattern).fullmatch
+    return lambda value: isinstance(value, str) and fits(value) is not None
 
 
 def _one_of(*words: str) -> Check:

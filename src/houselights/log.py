@@ -3,13 +3,14 @@
 An append goes through four states, and a crash in any of them leaves a log that verifies and goes on:
 
 1. new tiles and bundles are written under names that no checkpoint points at yet, and reach the disk;
-2. `next`, the unsigned checkpoint, reaches the disk: from here on the entries are in the log, whoever crashes;
+2. `newest`, the unsigned checkpoint, reaches the disk: from here on the entries are in the log, whoever crashes;
 3. the checkpoint is signed and takes the place of the old one;
-4. `next` and the partial tiles that whole ones have replaced are removed.
+4. partial tiles that whole ones have replaced are removed.
 
 A new writer finishes what it finds in states 2 and 3, before anything else, with the same text. So two checkpoints of
 one size never differ. It takes the last steps again that may not have reached the disk: after a kill, a name can be
-seen that a loss of power would undo. Nothing is signed but what the tiles hold, and nothing is added to altered tiles.
+seen that a loss of power would undo. Nothing is signed but what the tiles hold, and nothing is added to altered tiles,
+nor to an older copy of the log that somebody put back: `newest` stays, and knows how far the log has come.
 """
 
 from __future__ import annotations
@@ -66,8 +67,9 @@ class Log:
     def __init__(self, folder: Path, private: Path, signer: Signer) -> None:
         """The log in `folder`, which may be published; `private` holds its lock and what is not signed yet."""
         self.folder, self.signer = folder, signer
-        self._next, self._lock = private / "next", private / "lock"
+        self._newest, self._lock = private / "newest", private / "lock"
         self._threads, self._held = RLock(), False
+        self._settled = ""  # the newest statement that this writer knows to be on the disk
 
     def checkpoint(self) -> Checkpoint:
         """The newest checkpoint; an interrupted append is finished first.
@@ -102,8 +104,10 @@ class Log:
         with self.locked():
             newest = self._current()
             self._confirm(text, newest.size)
-            own = newest.note if newest.note.text == text else self.signer.sign(text)
-            note = Note(text, tuple(dict.fromkeys([*own.signatures, *signatures])))
+            own = self.signer.sign(text).signatures
+            had = newest.note.signatures if newest.note.text == text else own
+            lines = {(name, line[:4]): (name, line) for name, line in [*had, *signatures, *own]}  # each key once
+            note = Note(text, tuple(lines.values()))
             if Checkpoint.open(bytes(note), self.signer.key).note != note:
                 raise CustodyError("a signature does not fit into a line of its checkpoint")
             _replace(self.folder / "witnessed", bytes(note))
@@ -132,34 +136,39 @@ class Log:
             raise RecordError(f"the log in '{self.folder}' is not whole: {fault}", hint=WHOLE) from fault
 
     def _current(self) -> Checkpoint:
-        """The checkpoint, after what `next` states was published where it was left."""
+        """The newest checkpoint, published where it was not. Raises CustodyError where the log is behind or altered."""
         path = self.folder / "checkpoint"
-        newest, left = _read(path), _read(self._next)
-        if left is not None:
-            self._finish(left.decode(errors="replace"), newest)
-        elif newest is None:
+        held, shown = _read(self._newest), _read(path)
+        if held is None and shown is None:
             self._create()
-        found = Checkpoint.open(path.read_bytes(), self.signer.key)
-        self._confirm(found.note.text, found.size)
-        return found
+        else:
+            stated = None if shown is None else Checkpoint.open(shown, self.signer.key)
+            text = stated.note.text if stated and held is None else (held or b"").decode(errors="replace")
+            newest = Checkpoint.of(Note(text, ()))
+            if stated is not None and stated.size > newest.size:
+                raise CustodyError(f"it has {stated.size} entries, this machine knows of {newest.size}")
+            self._confirm(text, newest.size)
+            if text != self._settled:
+                self._settle(text, publish=stated is None or stated.note.text != text)
+        return Checkpoint.open(path.read_bytes(), self.signer.key)
 
     def _create(self) -> None:
-        made = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.folder / "tile" in self.folder.iterdir():
             raise CustodyError("its checkpoint is gone")
-        for folder in (self.folder, self._next.parent, *made):
-            _sync(folder.parent)
+        for folder in {*self.folder.resolve().parents, *self._newest.resolve().parents}:
+            if os.access(folder, os.W_OK):  # else nobody can have made a folder in it just now
+                _sync(folder)
         self._commit(0)
 
-    def _finish(self, text: str, newest: bytes | None) -> None:
-        """States 3 and 4 of a writer that was interrupted."""
-        self._confirm(text, Checkpoint.of(Note(text, ())).size)
-        _sync(self._next.parent)
-        if newest is None or Checkpoint.open(newest, self.signer.key).note.text != text:
+    def _settle(self, text: str, *, publish: bool) -> None:
+        """What another writer left, who may have been interrupted, is on the disk for good."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _replace(self._newest, text.encode())
+        if publish:
             self._publish(text)
         _sync(self.folder)
-        self._next.unlink()
+        self._settled = text
 
     def _extend(self, size: int, entries: Sequence[bytes]) -> None:
         _check_bundle(self.folder, size)
@@ -177,9 +186,9 @@ class Log:
     def _commit(self, size: int) -> None:
         """States 2 and 3: from the first `_replace` on there is no way back."""
         text = self._statement(size, size)
-        _replace(self._next, text.encode())
+        _replace(self._newest, text.encode())
         self._publish(text)
-        self._next.unlink()
+        self._settled = text
 
     def _statement(self, size: int, total: int) -> str:
         """What the checkpoint of the first `size` entries says, by the tiles of a log of `total`."""

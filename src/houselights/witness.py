@@ -1,8 +1,7 @@
-"""Witness: others who watch a log grow, and the policy that says whose word is enough.
+"""Witness: others who watch a log grow, and are asked to sign its checkpoint (c2sp.org/tlog-witness).
 
 A witness keeps the newest checkpoint of a log that it has signed, and signs a newer one only where it begins with the
-same entries. So a log that lost entries, or that is shown to others in another form, finds no witness for it. Formats:
-c2sp.org/tlog-witness and c2sp.org/tlog-policy. From top to bottom: the policy, the call, all witnesses of a policy.
+same entries. So a log that lost entries, or that is shown to others in another form, finds no witness for it.
 """
 
 from __future__ import annotations
@@ -11,24 +10,22 @@ import re
 import time
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
-from houselights.custody import COSIGNATURE, LOG, ML_DSA, Checkpoint, CustodyError, Key, Note, Tree
+from houselights.custody import Checkpoint, CustodyError, Key, Note, Tree
 from houselights.errors import RecordError
 from houselights.log import WHOLE, Log
 from houselights.proofs import consistency
+from houselights.quorum import Policy, Witness, plain
 
-NONE = "none"
-"""The quorum that asks for nobody."""
 LONGEST = 65_536  # bytes of an answer: a cosignature has 100, or 3,300 with ML-DSA
 TIMEOUT_S = 20.0  # for all of a call, from the look-up of the name on
 AHEAD_S = 300  # how far the clock of a witness may be ahead of ours
@@ -56,188 +53,6 @@ class ForkError(RecordError):
         """`seen`: how many entries the witness says it has seen."""
         super().__init__(message, hint=_KEEP)
         self.seen = seen
-
-
-# ---------------------------------------------------------------------------------------------------------- policy
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """Somebody who cosigns checkpoints."""
-
-    name: str
-    """In the policy alone; signatures bear the name of the key."""
-    key: Key
-    url: str | None = None
-    """What `/add-checkpoint` is put behind; None where it is not to be asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Witnesses and groups of which so many have to have cosigned."""
-
-    name: str
-    least: int
-    members: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Which logs are known, and which witnesses have to have cosigned (c2sp.org/tlog-policy)."""
-
-    logs: tuple[tuple[Key, str | None], ...]
-    """Keys, with an address where one is given. Without any, who checks knows the log from elsewhere."""
-    witnesses: tuple[Witness, ...]
-    groups: tuple[Group, ...]
-    """A group stands behind its members."""
-    quorum: str
-    """Name of a witness or group, or NONE."""
-
-    @classmethod
-    def read(cls, path: Path) -> Policy:
-        """The policy in a file. Raises CustodyError where it is none, with the line."""
-        try:
-            return cls.parse(path.read_bytes())
-        except OSError as fault:
-            raise CustodyError(f"'{path}' cannot be read: {fault.strerror}") from fault
-        except CustodyError as fault:
-            raise CustodyError(f"'{path}', {fault}") from fault
-
-    @classmethod
-    def parse(cls, content: bytes) -> Policy:
-        """The policy in the bytes of a file. Raises CustodyError where it is none, with the line."""
-        found = _Reader()
-        *lines, rest = content.split(b"\n")
-        if rest:  # a name that was cut off may be another name
-            raise CustodyError(f"line {len(lines) + 1}: it does not end with a newline, so the file may be cut off")
-        for number, line in enumerate(lines, 1):
-            try:
-                found.take(line)
-            except CustodyError as fault:
-                raise CustodyError(f"line {number}: {_shown(str(fault))}") from fault
-        if found.quorum is None:
-            raise CustodyError(f"line {len(lines) + 1}: the file ends, and nothing said what is enough: 'quorum NAME'")
-        return cls(tuple(found.logs.values()), tuple(found.witnesses.values()), tuple(found.groups), found.quorum)
-
-    def cosigned(self, note: Note) -> tuple[str, ...]:
-        """Names of the witnesses that cosigned a checkpoint, whether they are enough or not.
-
-        Raises CustodyError where a signature in a witness's name is not genuine.
-        """
-        return tuple(witness.name for witness in self.witnesses if note.signed(witness.key))
-
-    def check(self, note: Note) -> tuple[str, ...]:
-        """Names of the witnesses that cosigned a checkpoint of a known log.
-
-        Raises:
-            CustodyError: they are not enough, a signature is not genuine, or none of the known logs signed it.
-        """
-        origin = Checkpoint.of(note).origin
-        if self.logs and not any(note.signed(key) for key, _ in self.logs if key.name == origin):
-            raise CustodyError(f"the checkpoint of '{origin}' is not signed by a log of the policy")
-        names = self.cosigned(note)
-        reached = {NONE, *names}
-        for group in self.groups:
-            if len(group.members & reached) >= group.least:
-                reached.add(group.name)
-        if self.quorum not in reached:
-            said = ", ".join(f"'{name}'" for name in names) or "nobody"
-            raise CustodyError(_shown(f"below quorum: cosigned by {said}, and the policy asks for '{self.quorum}'"))
-        return names
-
-
-class _Reader:
-    """What the lines of a policy say, one after the other."""
-
-    def __init__(self) -> None:
-        self.logs: dict[bytes, tuple[Key, str | None]] = {}  # by the key's own bytes, whatever its name
-        self.witnesses: dict[bytes, Witness] = {}
-        self.groups: list[Group] = []
-        self.quorum: str | None = None
-        self._names: set[str] = set()
-        self._taken: set[str] = set()  # names that are in a group
-
-    def take(self, line: bytes) -> None:
-        """Take in a line."""
-        if wrong := re.search(rb"[^\t\x20-\x7e\x80-\xff]", line):
-            raise CustodyError(f"the character 0x{wrong[0].hex()} at place {wrong.start() + 1} is not allowed")
-        text = line.strip(b" \t").decode(
-            errors="surrogateescape"
-        )  # as the bytes are, so that no two names fall together
-        match re.split(r"[ \t]+", text):
-            case [first, *_] if not first or first.startswith("#"):
-                return
-            case ["log", key] | ["log", key, _] as words:
-                self._log(_key(key, LOG), _url(words[2:]))
-            case ["witness", name, key] | ["witness", name, key, _] as words:
-                self._define(name)
-                self._witness(Witness(name, _key(key, COSIGNATURE, ML_DSA), _url(words[3:])))
-            case ["group", name, least, *members] if members:
-                self._group(name, least, members)
-                self._define(name)  # only now: no group is in itself
-            case ["quorum", name]:
-                self._quorum(name)
-            case _:
-                raise CustodyError(
-                    f"'{text[:60]}' is not understood: expected 'log KEY [URL]', 'witness NAME KEY [URL]', "
-                    "'group NAME all|any|NUMBER NAME...' or 'quorum NAME'"
-                )
-
-    def _define(self, name: str) -> None:
-        if name == NONE:
-            raise CustodyError(f"'{NONE}' has a meaning of its own, it cannot be a name")
-        if name in self._names:
-            raise CustodyError(f"'{name}' is defined twice")
-        self._names.add(name)
-
-    def _log(self, key: Key, url: str | None) -> None:
-        if key.public in self.logs:
-            raise CustodyError(f"the key of the log '{key.name}' is there twice")
-        self.logs[key.public] = (key, url)
-
-    def _witness(self, witness: Witness) -> None:
-        if witness.key.public in self.witnesses:
-            raise CustodyError(f"'{witness.name}' has the key of '{self.witnesses[witness.key.public].name}'")
-        self.witnesses[witness.key.public] = witness
-
-    def _group(self, name: str, least: str, members: Sequence[str]) -> None:
-        for member in members:
-            if member not in self._names:
-                raise CustodyError(f"'{member}' is not defined before this line")
-            if member in self._taken:
-                raise CustodyError(f"'{member}' is in a group already")
-            self._taken.add(member)
-        words = {"all": len(members), "any": 1}
-        number = words.get(least, int(least) if re.fullmatch(r"[1-9][0-9]{0,8}", least) else 0)
-        if not 1 <= number <= len(members):
-            raise CustodyError(f"'{least}' of {len(members)}: expected 'all', 'any' or a number from 1 on")
-        self.groups.append(Group(name, number, frozenset(members)))
-
-    def _quorum(self, name: str) -> None:
-        if self.quorum is not None:
-            raise CustodyError("the quorum is given twice")
-        if name != NONE and name not in self._names:
-            raise CustodyError(f"'{name}' is not defined before this line")
-        self.quorum = name
-
-
-def _key(text: str, *kinds: int) -> Key:
-    key = Key.parse(text)
-    if str(key) != text:
-        raise CustodyError(f"'{text[:60]}' is no key: expected name+number+base64, in the one way to write it")
-    if key.kind not in kinds:
-        wanted = "signs a log" if LOG in kinds else "cosigns"
-        raise CustodyError(f"the key of '{key.name}' is of kind {key.kind}, which is none that {wanted}")
-    return key
-
-
-def _url(words: Sequence[str]) -> str | None:
-    return words[0] if words else None
-
-
-def _shown(text: str) -> str:
-    """Words of a file as they can be shown."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 # -------------------------------------------------------------------------------------------------------- the call
@@ -271,7 +86,7 @@ def post(who: str, url: str, content: bytes, media: str) -> Answer:
     except ValueError:
         known = None
     if not known:
-        raise RecordError(f"{who} has the address '{_shown(url)[:200]}'", hint="expected https://... or http://...")
+        raise RecordError(f"{who} has the address '{plain(url)[:200]}'", hint="expected https://... or http://...")
     answers: SimpleQueue[Answer | Exception] = SimpleQueue()
 
     def exchange() -> None:
@@ -310,7 +125,7 @@ def _why(fault: Exception) -> str:
     if isinstance(reason, HTTPException):
         return "its answer is not HTTP"
     said = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
-    return _shown(said)[:200]
+    return plain(said)[:200]
 
 
 def ask(witness: Witness, checkpoint: Checkpoint, tree: Tree, old: int = 0) -> tuple[tuple[str, bytes], ...]:
@@ -326,7 +141,7 @@ def ask(witness: Witness, checkpoint: Checkpoint, tree: Tree, old: int = 0) -> t
         ForkError: the witness has seen more entries than the log has, or other ones.
         RecordError: it could not be reached or did not sign, or the log is not whole.
     """
-    who = _shown(f"the witness '{witness.name}'")
+    who = plain(f"the witness '{witness.name}'")
     if witness.url is None:
         raise RecordError(f"{who} has no address", hint="put it behind its key in the policy")
     url = witness.url.rstrip("/") + "/add-checkpoint"
@@ -390,7 +205,7 @@ def _signatures(who: str, key: Key, text: str, content: bytes) -> tuple[tuple[st
         own = tuple(each for each in answered.signatures if (each[0], each[1][:4]) == (key.name, key.number))
         times = [moment or 0 for moment in Note(text, own).signed(key)]
     except CustodyError as fault:
-        raise RecordError(f"{who} did not sign: {_shown(str(fault))}", hint=_TELL) from fault
+        raise RecordError(f"{who} did not sign: {plain(str(fault))}", hint=_TELL) from fault
     if not times or answered.text != text:
         raise RecordError(f"{who} did not sign with the key that the policy gives", hint="has it a new key?")
     if max(times) > time.time() + AHEAD_S:
