@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 from houselights import transparency
+from houselights.bulletin import percent, rate_line, render, summary
 from houselights.custody import Checkpoint, CustodyError, Note, read_entries
 from houselights.entry import KINDS, Entry
 from houselights.errors import SettingsError
 from houselights.record import Record, Use
-from houselights.transparency import Rate, Transparency, of, percent, rate, rate_line, render, summary, tally
+from houselights.transparency import Rate, Transparency, of, rate, tally
 
 MODEL, OTHER = {"role": "detector", "sha256": "ab" * 32}, {"role": "recogniser", "sha256": "cd" * 32}
 TAG = {"salt": "01" * 16, "tag": "02" * 32}

@@ -15,6 +15,7 @@ import typer
 from houselights import (
     __version__,
     batch,
+    bulletin,
     check,
     config,
     custody,
@@ -420,7 +421,7 @@ def report_transparency(
     """Show what a log says of a period, in numbers that anybody gets again from a copy of the log."""
     folder, known = counted(log, key)
     found = transparency.of(folder, known, since and since.date(), until and until.date(), size)
-    _write(output, found.to_json() if output.suffix.lower() == ".json" else transparency.render(found))
+    _write(output, found.to_json() if output.suffix.lower() == ".json" else bulletin.render(found))
     display.out.print(f"{display.shown(output)}: {found.log.size} entries of {display.shown(found.log.name)}")
 
 
