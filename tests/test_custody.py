@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from houselights import custody
 from houselights.custody import (
     COSIGNATURE,
     EMPTY,
+    LARGEST,
     LOG,
     ML_DSA,
     SIZE,
@@ -47,6 +49,7 @@ from houselights.custody import (
     tile_width,
     verify,
 )
+from houselights.errors import RecordError
 from houselights.log import Log, Signer
 
 SIGNER = Signer("example.org/gate", bytes(range(32)))
@@ -156,8 +159,8 @@ def test_a_tile_lies_where_the_format_says() -> None:
 
 
 def test_a_log_of_70000_entries_has_the_tiles_of_the_format_s_example(tmp_path: Path) -> None:
-    """273 whole tiles and one of 112, one whole and one of 17 above, and one of 1: all are right for Go, too."""
-    entries = [b"%d" % index for index in range(70_000)]
+    """273 whole tiles and one of 112, one whole and one of 17 above, one of 1: right for Go, and each is checked."""
+    entries = [b'{"use":"%d"}' % index for index in range(70_000)]
     log = written(tmp_path / "log", entries[:65_000], entries[65_000:])
     tiles = sorted(str(path.relative_to(log / "tile")) for path in log.glob("tile/**/*") if path.is_file())
     whole = [f"{n:03d}" for n in range(273)]
@@ -166,10 +169,11 @@ def test_a_log_of_70000_entries_has_the_tiles_of_the_format_s_example(tmp_path: 
         + ["1/000", "1/001.p/17", "2/000.p/1"]
     )
     assert list(read_entries(log, 70_000)) == entries
-    checkpoint = Checkpoint.open((log / "checkpoint").read_bytes(), KEY)
-    assert Tree.at(log, 70_000).root(70_000) == checkpoint.root
     if independent.HAS_GO:
         independent.go(log, KEY)
+    highest = "tile/2/000.p/1"
+    (log / highest).write_bytes(bytes(SIZE))
+    assert faults(log) == [f"{highest}: it does not hold the hashes of the level below"]
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 511, 512, 600])
@@ -192,6 +196,17 @@ def test_go_refuses_a_log_that_was_changed(folder: Path, path: str) -> None:
     (folder / path).write_bytes(content)
     with pytest.raises(AssertionError):
         independent.go(folder, KEY)
+
+
+def test_an_entry_has_65535_bytes_at_most(tmp_path: Path) -> None:
+    """Its length is written in two bytes; an empty one has its place, too."""
+    longest = canonical({"use": "x" * (LARGEST - 10)})
+    assert len(longest) == LARGEST == 0xFFFF
+    folder = written(tmp_path / "log", [b"", longest])
+    assert list(read_entries(folder, 2)) == [b"", longest]
+    independent.check(folder, KEY)
+    with pytest.raises(RecordError, match="65536 bytes, expected 65535 at most"):
+        Log(folder, tmp_path / "log-private", SIGNER).append([longest + b" "])
 
 
 def test_the_published_note_is_genuine() -> None:
@@ -234,6 +249,7 @@ def test_a_cosignature_counts_for_its_checkpoint_and_time_alone(kind: int) -> No
     """Size, root, origin, time and name are signed; both kinds are read back from their keys as text."""
     text = f"{KEY.name}\n7\n{ROOT}\n"
     key, signature = cosigned(kind, text, 1_790_000_000)
+    assert (LOG, COSIGNATURE, ML_DSA) == (1, 4, 6)
     assert Key.parse(str(key)) == key
     line = (key.name, key.number + signature)
     assert Note.parse(bytes(signed(text, line))).signed(key) == (1_790_000_000,)
@@ -334,6 +350,7 @@ def test_a_checkpoint_may_have_more_lines_and_any_size() -> None:
         b"",
         b"\n\n",
         PETERS[:-1],
+        PETERS.splitlines(keepends=True)[-1],
         PETERS + b"\n",
         PETERS + b"more\n",
         PETERS.replace(b"\n\n", b"\n"),
@@ -369,6 +386,7 @@ def test_a_note_may_have_empty_lines_in_its_text() -> None:
     note = Note.parse("a — b\u0085c\n\n\n\n".encode() + line + line)
     assert note.text == "a — b\u0085c\n\n\n"
     assert len(note.signatures) == 2
+    assert Note.parse(bytes(note)) == note
 
 
 @pytest.mark.parametrize(
@@ -602,6 +620,8 @@ def test_a_whole_tile_may_stand_for_its_part(tmp_path: Path) -> None:
     (folder / "checkpoint").write_bytes(kept)
     assert (faults(folder), verify(folder, KEY).checkpoint.size) == ([], 100)
     assert list(read_entries(folder, 100)) == chained(100)
+    (folder / "tile/entries/000").unlink()
+    assert faults(folder) == ["entries 0 to 99: tile/entries/000.p/100 is missing"]
 
 
 def test_reordered_entries_are_found(folder: Path) -> None:
@@ -682,7 +702,7 @@ def test_a_signed_root_of_no_entries_has_to_be_right(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_was_set_back_is_noticed(tmp_path: Path) -> None:
-    """Each entry from before the latest time so far; the same time twice is none."""
+    """Each entry from before the latest time so far, or without one; the same time twice is none."""
     folder = written(tmp_path / "log", chained(6, hour=lambda index: (10, 12, 11, 11, 12, 13)[index]))
     verdict = verify(folder, KEY)
     assert verdict.faults == []
@@ -692,7 +712,10 @@ def test_a_clock_that_was_set_back_is_noticed(tmp_path: Path) -> None:
     ]
     again = canonical({"use": "a", "time": "2026-11-22T10:00:00Z"})
     other = canonical({"use": "b", "time": "2026-11-22T10:00:00Z"})
-    assert verify(written(tmp_path / "same", [again, other]), KEY).notices == []
+    without = canonical({"use": "c"})
+    assert verify(written(tmp_path / "same", [again, without, other]), KEY).notices == [
+        "entry 1 is of , one before it of 2026-11-22T10:00:00Z: the clock was set back",
+    ]
 
 
 @given(st.data())
@@ -746,6 +769,13 @@ def test_the_file_runs_where_it_is(original: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_an_import_of_the_file_leaves_the_path_alone() -> None:
+    """Only the command clears its way."""
+    before = list(sys.path)
+    runpy.run_path(str(SOURCE), run_name="custody_elsewhere")
+    assert sys.path == before
+
+
 def test_the_file_needs_python_and_cryptography_alone() -> None:
     """No import of ours, wherever in the file."""
     named = set()
@@ -786,6 +816,15 @@ def test_the_command_says_what_it_found(
     status, out = said(folder, "--key", KEY)
     assert (status, len(out.splitlines())) == (1, custody.SHOWN + 1)
     assert out.splitlines()[-1] == "example.org/gate: 600 entries, 514 wrong"
+
+
+def test_the_command_asks_for_what_it_needs(original: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The verb, a folder and a key; else 2 is the exit status."""
+    for arguments in ([], ["check", original, "--key", KEY], ["verify", original], ["verify", "--key", KEY]):
+        with pytest.raises(SystemExit) as ended:
+            custody.main([str(argument) for argument in arguments])
+        assert ended.value.code == 2
+        assert "usage:" in capsys.readouterr().err
 
 
 def test_notes_come_before_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -657,7 +657,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 }  # fmt: skip
 CANDIDATES = ("case", "gallery", "log", "use", "entries", "search", "error", "banned", "court", "court-order",
               "retention", "same-person", "different", "true", "false", "unknown", "candidates", "unreviewed",
-              "enabled", "disabled", "done", "added", ID, HASH, TIME)  # fmt: skip
+              "enabled", "disabled", "done", "added", ID, HASH, TIME, "f" * 128)  # fmt: skip
 
 
 def facts_of(kind: str) -> st.SearchStrategy[dict[str, Any]]:

@@ -19,11 +19,11 @@ import av.error
 import cv2
 
 from houselights import footage as footages
-from houselights import models, odds, policy, runtime
+from houselights import intake, models, odds, policy, runtime
 from houselights import search as searches
 from houselights.config import cache_dir
 from houselights.detections import Detections, key
-from houselights.errors import Error, FootageError, RecordError
+from houselights.errors import Error, FootageError, PolicyError, RecordError
 from houselights.faces import Canvas, Detector, canvas
 from houselights.footage import Facts, Footage
 from houselights.gallery import Enroller, Gallery, entries
@@ -106,6 +106,8 @@ class _Work:
     rig: Rig
     use: Use
     watcher: Watcher
+    alone: bool
+    """Whether there is one file: then what a rule refuses is the whole search."""
 
 
 def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
@@ -136,7 +138,7 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
     _record_start(use, request, gallery, stated)
     with use.failing("search-failed"):
         watcher.files(files)
-        uses, probes = _search_files(files, _Work(request, rig, use, watcher))
+        uses, probes = _search_files(files, _Work(request, rig, use, watcher, alone=len(files) == 1))
         scanned = time.perf_counter()
         found = searches.candidates(gallery, probes, rig.threshold.score, rig.calibration)
         alike = searches.lookalikes(gallery, rig.threshold.score, rig.calibration)
@@ -288,6 +290,8 @@ def _search_file(number: int, path: Path, work: _Work) -> tuple[FootageUse, list
     sha256 = ""
     try:
         sha256 = footages.digest(path)
+        with work.use.refusing("search", sha256):
+            intake.check(work.use.record, sha256, path.name, work.request.authority.purpose)
         tag = work.use.take_in(sha256, path.name, str(work.request.authority.purpose))
         work.use.add("footage-opened", {"footage": tag})
         opened = Footage(path, sha256=sha256)
@@ -300,6 +304,10 @@ def _search_file(number: int, path: Path, work: _Work) -> tuple[FootageUse, list
         return _done(opened.facts, seen, work.request), seen.probes
     except RecordError:  # what cannot be recorded is not done, whatever the file is like
         raise
+    except PolicyError as fault:
+        if work.alone:
+            raise
+        return _failed(path, sha256, str(fault)), []
     except BREAKS as fault:
         return _failed(path, sha256, str(fault) or type(fault).__name__), []
 

@@ -35,6 +35,7 @@ from houselights import manifest as manifests
 from houselights import redact as redacting
 from houselights import release as releases
 from houselights.cast import read_cast
+from houselights.cli_actor import actor_app, intake_command
 from houselights.cli_log import KeyOption, LogOption, counted, log_app, opened
 from houselights.cover import Fill
 from houselights.credential import Signer
@@ -60,6 +61,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="
 models_app = typer.Typer(no_args_is_help=True, help="Weights: list, fetch and verify them.")
 app.add_typer(models_app, name="models")
 app.add_typer(log_app, name="log")
+app.add_typer(actor_app, name="actor")
+app.command("intake")(intake_command)
 report_app = typer.Typer(no_args_is_help=True, help="Reports over many uses.")
 app.add_typer(report_app, name="report")
 
@@ -520,7 +523,14 @@ def run_demo(
     wanted = demo.release(out_dir)
     with display.ReleaseBar(wanted.out.name) as bar:
         display.released(redacting.redact(wanted, record, bar), wanted)
-    display.say("\n5. the record: was this film ever searched?")
+    display.say("\n5. another film, for a social-media post: nobody is searched for in it, and it is released")
+    with display.steps("frames") as bar:
+        wanted = demo.post(out_dir / "post", seed + 1, record, bar)
+    with display.SearchBars() as bars:
+        display.out.print(f"refused: {display.shown(demo.refused(out_dir / 'post', record, bars))}")
+    with display.ReleaseBar(wanted.out.name) as bar:
+        display.released(redacting.redact(wanted, record, bar), wanted)
+    display.say("\n6. the record: was the first film ever searched?")
     for line in demo.uses(record, out_dir):
         display.out.print(display.shown(line))
     folder = display.shown(out_dir)

@@ -12,6 +12,7 @@ import typer
 
 from houselights import custody, disclosure, display, quorum, stamp, witness
 from houselights import footage as footages
+from houselights.actors import Signatures
 from houselights.config import record_dir
 from houselights.custody import Checkpoint, CustodyError, Key, Note, Verdict
 from houselights.entry import ERASED_WORDS, GROUND_WORDS, RECIPIENT_WORDS, Entry
@@ -155,11 +156,12 @@ def _witnessed(policy: Path | None, note: Note) -> None:
 
 
 def _vocabulary(folder: Path, verdict: Verdict) -> Iterator[str]:
-    """Entries that say what no entry may say. Those that are missing are faults already."""
+    """Entries that say what no entry may say, or that nobody signed who may. Missing ones are faults already."""
+    signatures = Signatures(verdict.checkpoint.origin)
     try:
-        for index, entry in enumerate(custody.read_entries(folder, verdict.checkpoint.size)):
+        for index, content in enumerate(custody.read_entries(folder, verdict.checkpoint.size)):
             try:
-                Entry.parse(entry)
+                yield from (f"entry {index}: {fault}" for fault in signatures.faults(Entry.parse(content)))
             except CustodyError as fault:
                 yield f"entry {index}: {fault}"
     except CustodyError:

@@ -189,7 +189,8 @@ class Checkpoint:
 
 def read_key(text: str) -> Key:
     """A key, given as it is or as a file. Raises CustodyError for anything else."""
-    return Key.parse(text if "+" in text else _content(Path(text)).decode(errors="replace"))
+    given = "+" in text and not Path(text).is_file()
+    return Key.parse(text if given else _content(Path(text)).decode(errors="replace"))
 
 
 def decoded(text: str, what: str) -> bytes:

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from houselights import batch, custody, event, models, policy
+from houselights import batch, custody, event, intake, models, policy
 from houselights.cast import read_cast
 from houselights.cover import Fill
 from houselights.disclosure import Disclosure, in_words, uses_of
+from houselights.errors import PolicyError
 from houselights.event import Event, EventSettings
+from houselights.footage import digest
 from houselights.gallery import Portraitist
 from houselights.heads import Recall
 from houselights.record import Record
@@ -18,9 +20,11 @@ from houselights.release import Request as Release
 from houselights.release import beside
 from houselights.result import Appearance
 from houselights.sampling import Sampling
+from houselights.types import Purpose
 
 BASIS = "demonstration: everybody in this film was made by a computer"
 AUTHORISER = "houselights demo"
+POST_S = 3.0  # length of the film for a social-media post
 SLACK_S = 1.0  # an interval found may begin and end this much before or after the truth's: faces show before they count
 
 
@@ -90,6 +94,23 @@ def release(folder: Path) -> Release:
         fill=Fill("silhouette"),
         recall=Recall.NORMAL,
     )
+
+
+def post(folder: Path, seed: int, record: Record, progress: Callable[[int, int], None]) -> Release:
+    """Another film, taken in for a social-media post, and its release: every head hidden."""
+    make_event(folder, EventSettings(seconds=POST_S, people=3, seed=seed), progress)
+    film = folder / "event.mp4"
+    intake.take_in(record, digest(film), film.name, Purpose.PUBLIC_RELEASE)
+    return Release(source=film, out=folder / "post.mp4", fill=Fill("silhouette"), recall=Recall.NORMAL, aspect="9:16")
+
+
+def refused(folder: Path, record: Record, watcher: batch.Watcher) -> str:
+    """What the program says to somebody who wants to search such a film."""
+    try:
+        batch.run(request(folder), record, watcher)
+    except PolicyError as fault:
+        return fault.message
+    raise RuntimeError("a film that was taken in for public release was searched")
 
 
 def compare(truth: Event, found: tuple[Appearance, ...]) -> list[Comparison]:

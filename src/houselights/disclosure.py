@@ -98,6 +98,8 @@ class FilmUse:
     use: str
     entries: tuple[tuple[int, Entry], ...]
     """All entries of the use, with their numbers."""
+    about: frozenset[int]
+    """The numbers of those that bear the film's tag."""
 
 
 def uses_of(disclosure: Disclosure, entries: Iterable[bytes]) -> list[FilmUse]:
@@ -110,12 +112,13 @@ def uses_of(disclosure: Disclosure, entries: Iterable[bytes]) -> list[FilmUse]:
     if not numbered or numbered[0][1].kind != "log-opened":
         raise CustodyError("the log does not begin with an entry that states its key for disclosures")
     label = disclosure.label(numbered[0][1].facts["disclosure"])
-    found = dict.fromkeys(entry.use for _, entry in numbered if _is_of(label, entry))
+    about = frozenset(index for index, entry in numbered if _is_of(label, entry))
+    found = dict.fromkeys(entry.use for index, entry in numbered if index in about)
     chains: dict[str, list[tuple[int, Entry]]] = {use: [] for use in found}
     for index, entry in numbered:
         if entry.use in chains:
             chains[entry.use].append((index, entry))
-    return [FilmUse(use, tuple(chain)) for use, chain in chains.items()]
+    return [FilmUse(use, tuple(chain), about) for use, chain in chains.items()]
 
 
 def _is_of(label: bytes, entry: Entry) -> bool:
@@ -125,9 +128,28 @@ def _is_of(label: bytes, entry: Entry) -> bool:
 
 def in_words(found: Sequence[FilmUse], size: int) -> Iterator[str]:
     """Uses of a film, line by line, among all that a log of `size` entries states."""
+    drifted = dict(_drifted(found))
     for number, use in enumerate(found, 1):
         yield f"{number}. use {use.use[:8]}"
-        yield from (f"   {entry.time}  entry {index}: {entry.said}" for index, entry in use.entries)
+        for index, entry in use.entries:
+            yield f"   {entry.time}  entry {index}: {entry.said}" + drifted.get(index, "")
     kinds = [{entry.kind for _, entry in use.entries} for use in found]
     searches, releases = (sum(f"{what}-started" in kind for kind in kinds) for what in ("search", "release"))
     yield f"searches of this film: {searches}, releases: {releases}; all that the {size} entries of this log state"
+
+
+def _drifted(found: Sequence[FilmUse]) -> Iterator[tuple[int, str]]:
+    """Searches of the film that went on for a purpose which it was not taken in for, by their last entry.
+
+    The program refuses them; whoever reads the log should not have to believe that it did.
+    """
+    about = frozenset[int]().union(*(use.about for use in found))
+    fixed: set[str] = set()
+    begun: dict[str, str] = {}
+    for index, entry in sorted((pair for use in found for pair in use.entries), key=lambda pair: pair[0]):
+        if entry.kind == "footage-taken-in" and entry.facts["fixed"]:
+            fixed.add(entry.facts["purpose"])
+        elif entry.kind == "search-started":
+            begun[entry.use] = entry.facts["purpose"]
+        elif entry.kind == "footage-opened" and index in about and fixed and begun.get(entry.use) not in fixed:
+            yield index, " -- THE FILM WAS NOT TAKEN IN FOR THIS PURPOSE"

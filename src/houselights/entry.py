@@ -77,10 +77,13 @@ RECIPIENT_WORDS = (
 RULE = _one_of(
     "closed-purposes", "basis-and-authoriser", "public-release-is-not-searched", "named-subjects-only",
     "purpose-allows-comparison", "intake-purpose", "case-needed", "case-expired", "case-scope", "approval-needed",
-    "two-people", "banned", "action-banned", "watchlist-entry", "retention", "odds-cap", "quality", "licence",
+    "two-people", "role", "banned", "action-banned", "watchlist-entry", "retention", "odds-cap", "quality", "licence",
 )  # fmt: skip
+REFUSED = _one_of("search", "release", "screening", "export", "case", "gallery", "actor", "intake")
 GROUND_WORDS = ("court-order", "ongoing-investigation", "not-entitled", "safety-of-a-person")
 ERASED_WORDS = ("asked-by-subject", "retention", "court-order", "wrongly-recorded", "consent-withdrawn")
+ROLE_WORDS = ("operator", "authoriser", "reviewer", "releaser", "auditor")
+SIGNATURE = _text("[0-9a-f]{128}")
 DECISION = _one_of("same-person", "different", "cannot-tell")
 
 _AUTHORITY: dict[str, Check] = {"purpose": PURPOSE, "authorisation": ID}
@@ -105,7 +108,9 @@ KINDS: dict[str, dict[str, Check]] = {
     "erased": {"what": _one_of("subject", "use"), "why": _one_of(*ERASED_WORDS), "keys": _count},
     "still-here": {},
     # footage
-    "footage-taken-in": {"purpose": STATED, "footage": TAG},
+    "footage-taken-in": {"purpose": STATED, "footage": TAG, "fixed": _flag},
+    "purpose-asked": {"purpose": PURPOSE, "footage": TAG, "by": ID, "signature": SIGNATURE},
+    "purpose-approved": {"purpose": PURPOSE, "footage": TAG, "by": ID, "signature": SIGNATURE},
     "footage-opened": {"footage": TAG},
     "disclosure-asked": {"footage": TAG},
     "disclosed": {"footage": TAG, "recipient": _one_of(*RECIPIENT_WORDS)},
@@ -127,7 +132,7 @@ KINDS: dict[str, dict[str, Check]] = {
         "verifiers": _some_of(ID),
     },
     "search-failed": {"why": _one_of("error", "interrupted")},
-    "refused": {"what": _one_of("search", "release", "screening", "export", "case", "gallery"), "rule": RULE},
+    "refused": {"what": REFUSED, "rule": RULE},
     "results-opened": {"how": _some_of(_one_of("terminal", "json", "report", "page"))},
     # releases
     "release-started": _RELEASE,
@@ -147,8 +152,8 @@ KINDS: dict[str, dict[str, Check]] = {
     "case-approved": {"case": ID, "by": ID},
     "case-extended": {"case": ID, "by": ID, "until": TIME},
     "case-closed": {"case": ID, "why": _one_of("done", "expired", "not-approved", "withdrawn")},
-    "actor-changed": {"actor": ID, "change": _one_of("added", "revoked"), "role": _one_of(
-        "operator", "authoriser", "reviewer", "releaser", "auditor"), "key": HASH},
+    "actor-changed": {"actor": ID, "change": _one_of("added", "revoked"), "role": _one_of(*ROLE_WORDS),
+                      "key": HASH},
     "gallery-changed": {"gallery": ID, "change": _one_of("added", "removed", "reviewed", "expired", "restored"),
                         "subjects": _count},
     "policy-changed": {"pack": _text("[a-z0-9-]{1,40}"), "sha256": HASH, "change": _one_of("enabled", "disabled")},
@@ -162,6 +167,18 @@ KINDS: dict[str, dict[str, Check]] = {
     "alerted": {"deployment": ID, "candidate": ID},
 }  # fmt: skip
 """What each kind of entry states, all of it and nothing else."""
+
+MORE: dict[str, dict[str, Check]] = {
+    "actor-changed": {"by": ID, "signature": SIGNATURE},  # the first actor has nobody to sign
+    "refused": {"footage": TAG},
+}
+"""What an entry of such a kind may state besides, all of it or nothing."""
+SIGNED: dict[str, tuple[str, ...]] = {
+    "actor-changed": ("authoriser",),
+    "purpose-asked": ("operator", "authoriser"),
+    "purpose-approved": ("authoriser",),
+}
+"""Kinds of entries that a person signs, and in which roles."""
 
 PRIVATE: dict[str, tuple[str, ...]] = {
     "footage-taken-in": ("name", "sha256"),
@@ -183,6 +200,9 @@ SAID: dict[str, str] = {
     "erased": "erased ({what}, {why}): {keys} keys destroyed",
     "still-here": "nothing happened",
     "footage-taken-in": "a film was taken in, purpose {purpose}",
+    "purpose-asked": "somebody asked for another purpose of a film: {purpose}",
+    "purpose-approved": "another person approved it: {purpose}",
+    "actor-changed": "an actor was {change}: {role}",
     "footage-opened": "a film was opened for this search",
     "disclosure-asked": "somebody asked what was done with a film",
     "disclosed": "a film's uses were disclosed to: {recipient}",
@@ -231,6 +251,9 @@ class Entry:
             "after": (HASH, self.after or "0" * 64), "payload": (HASH, self.payload or "0" * 64),
         }  # fmt: skip
         wanted = KINDS[self.kind]
+        more = MORE.get(self.kind, {})
+        if more.keys() & self.facts.keys():
+            wanted = wanted | more
         odd = [*(wanted.keys() - self.facts.keys()), *(self.facts.keys() - wanted.keys())]
         if odd:
             raise CustodyError(f"an entry '{self.kind}' states {', '.join(wanted) or 'nothing'}: see '{min(odd)}'")

@@ -16,19 +16,27 @@ RELEASES = (Purpose.CONSENTED, Purpose.SUBJECT_ACCESS, Purpose.PUBLIC_RELEASE, P
 """Purposes for which somebody may be compared with a photograph in order to be shown or hidden."""
 
 
+def purpose_of(text: str) -> Purpose:
+    """A purpose of the closed list.
+
+    Raises:
+        PolicyError: there is no such purpose.
+    """
+    try:
+        return Purpose(text)
+    except ValueError as fault:
+        msg = f"purpose '{text}' is not on the closed list: {', '.join(Purpose)}"
+        hint = "a use that fits none of them is not what this program is for"
+        raise PolicyError(msg, rule="closed-purposes", hint=hint) from fault
+
+
 def authority(purpose: str, basis: str | None, authorised_by: str | None) -> Authority:
     """The authority for a use; for `consented` the basis is consent and the authoriser the operator unless stated.
 
     Raises:
         PolicyError: no such purpose, or a basis or an authoriser is missing.
     """
-    listed = ", ".join(Purpose)
-    try:
-        known = Purpose(purpose)
-    except ValueError as fault:
-        msg = f"purpose '{purpose}' is not on the closed list: {listed}"
-        hint = "a use that fits none of them is not what this program is for"
-        raise PolicyError(msg, rule="closed-purposes", hint=hint) from fault
+    known = purpose_of(purpose)
     basis, authorised_by = (basis or "").strip(), (authorised_by or "").strip()
     if known is Purpose.CONSENTED:
         basis, authorised_by = basis or CONSENT, authorised_by or getpass.getuser()

@@ -147,11 +147,9 @@ class Receipt:
             number, steps = int(index.removeprefix("index ")), tuple(decoded(step, "hash") for step in proof)
         except (ValueError, TypeError, KeyError, RecursionError) as fault:
             raise wrong from fault
-        if (magic, extra[:6], index) != (MAGIC, "extra ", f"index {number}") or any(
-            len(step) != SIZE for step in steps
-        ):
+        if (magic, extra[:6], index) != (MAGIC, "extra ", f"index {number}"):
             raise wrong
-        if not entries or len(opened) != len(entries):
+        if not entries or len(opened) != len(entries) or any(len(step) != SIZE for step in steps):
             raise wrong
         return cls(number, steps, Note.parse(note), entries, opened)
 

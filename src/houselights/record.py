@@ -13,7 +13,7 @@ import getpass
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,14 +128,9 @@ class Record:
         """A film's label, which its tags are made with."""
         return vrf.output(vrf.prove(self._disclosing, bytes.fromhex(sha256)))
 
-    @contextmanager
-    def refusing(self, what: str) -> Iterator[None]:
-        """Every refusal by a rule gets its entry before it is shown."""
-        try:
-            yield
-        except PolicyError as fault:
-            self.use().add("refused", {"what": what, "rule": fault.rule})
-            raise
+    def refusing(self, what: str) -> AbstractContextManager[None]:
+        """Every refusal by a rule gets its entry, in a use of its own, before it is shown."""
+        return self.use().refusing(what)
 
     def entries(self) -> list[bytes]:
         """All entries up to the newest checkpoint.
@@ -291,10 +286,20 @@ class Use:
         label, film = self.record.label(sha256), self.record.pseudonym("film", sha256)
         if self.record.store.first_time(film):
             intake = self.record.use()
-            facts = {"purpose": purpose, "footage": disclosure.new_tag(label)}
+            facts = {"purpose": purpose, "footage": disclosure.new_tag(label), "fixed": False}
             intake.add("footage-taken-in", facts, {"name": name, "sha256": sha256})
             self.record.store.note_film(film)
         return disclosure.new_tag(label)
+
+    @contextmanager
+    def refusing(self, what: str, sha256: str | None = None) -> Iterator[None]:
+        """Every refusal by a rule, of a film where one is named, gets its entry in this use before it is shown."""
+        try:
+            yield
+        except PolicyError as fault:
+            film = {} if sha256 is None else {"footage": disclosure.new_tag(self.record.label(sha256))}
+            self.add("refused", {"what": what, "rule": fault.rule, **film})
+            raise
 
     @contextmanager
     def failing(self, kind: str) -> Iterator[None]:

@@ -19,7 +19,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from houselights import __version__, models, odds, policy, runtime
+from houselights import __version__, intake, models, odds, policy, runtime
 from houselights import window as windows
 from houselights.batch import ALIKE_FMR, recorded
 from houselights.check import check
@@ -142,9 +142,11 @@ def release(request: Request, record: Record, watcher: Watcher) -> Released:
         ModelError: weights are missing.
         RecordError: the release cannot be recorded, so there is none.
     """
-    with record.refusing("release"):
-        policy.check_release(request.authority, len(request.keep) + len(request.hide))
     footage = Footage(request.source)
+    with record.use().refusing("release", footage.facts.sha256):
+        policy.check_release(request.authority, len(request.keep) + len(request.hide))
+        if request.compares and request.authority:
+            intake.check(record, footage.facts.sha256, request.source.name, request.authority.purpose)
     _check_names(request, footage)
     changes = read_edits(request.edits, footage.facts.sha256) if request.edits else ()
     use = record.use()

@@ -31,6 +31,9 @@ CREATE TABLE IF NOT EXISTS parts (
     PRIMARY KEY (payload, place)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS films (film TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS documents (
+    kind TEXT NOT NULL, id TEXT NOT NULL, key INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
 """
 
 
@@ -115,6 +118,45 @@ class Store:
         """
         with self._open() as base:
             return base.execute("DELETE FROM keys WHERE holder = ?", (holder,)).rowcount
+
+    def keep(self, kind: str, number: str, content: bytes) -> None:
+        """Keep a document under its pseudonym, in place of an older one; on the disk when this returns.
+
+        Raises:
+            RecordError: it cannot be written.
+        """
+        holder = f"{kind} {number}"
+        with self._open() as base:
+            key_number, key = _own_key(base, self._key, holder)
+            row = (kind, number, key_number, _sealed(key, content, holder))
+            base.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?)", row)
+
+    def document(self, kind: str, number: str) -> bytes | None:
+        """A document that was kept; None where there is none.
+
+        Raises:
+            RecordError: the store cannot be read, or what it holds was altered.
+        """
+        found = self._documents(kind, number)
+        return found[0] if found else None
+
+    def documents(self, kind: str) -> list[bytes]:
+        """All documents of a kind; raises as `document` does."""
+        return self._documents(kind, None)
+
+    def _documents(self, kind: str, number: str | None) -> list[bytes]:
+        query = (
+            "SELECT holder, wrapped, sealed FROM documents JOIN keys ON keys.id = documents.key"
+            " WHERE kind = ? AND (documents.id = ? OR ? IS NULL) ORDER BY documents.id"
+        )
+        with self._open() as base:
+            rows = base.execute(query, (kind, number, number)).fetchall()
+        try:
+            return [
+                _opened(AESGCM(_opened(self._key, wrapped, holder)), sealed, holder) for holder, wrapped, sealed in rows
+            ]
+        except InvalidTag as fault:
+            raise RecordError(f"the store '{self._path}' was altered, or another key sealed it") from fault
 
     def first_time(self, film: str) -> bool:
         """Whether a film, by its pseudonym, has not been noted as taken in."""

@@ -1,0 +1,200 @@
+"""Actors: people who answer for what they decide, each with a key of their own under their own passphrase.
+
+An entry that somebody answers for is signed by that person. The log states the public keys, so anybody can check that
+two decisions were made by two people who each knew a passphrase, and not by one who typed two names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from houselights.custody import canonical
+from houselights.entry import ROLE_WORDS, SIGNED, Entry
+from houselights.errors import PolicyError, SettingsError
+from houselights.record import Record, Use
+
+COST = 2**15  # of scrypt: a guess at a passphrase takes some 60 ms and 32 MiB
+SHORTEST = 10  # characters of a passphrase
+NONCE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody who may decide."""
+
+    name: str
+    role: str
+    """One of `entry.ROLE_WORDS`."""
+    public: str
+    """Ed25519 public key, hexadecimal."""
+    salt: str
+    locked: str
+    """The private key, sealed under the passphrase; hexadecimal."""
+    revoked: bool = False
+
+
+def add(record: Record, name: str, role: str, passphrase: str, by: tuple[str, str] | None = None) -> Actor:
+    """A new actor. Once there is one, somebody with the role `authoriser` has to sign for the next: name, passphrase.
+
+    Raises:
+        SettingsError: the name is taken, the role is none, or the passphrase is too short.
+        PolicyError: nobody who may signed for it.
+    """
+    name = name.strip()
+    if role not in ROLE_WORDS:
+        raise SettingsError(f"'{role}' is no role", hint=f"expected {', '.join(ROLE_WORDS)}")
+    if not name or len(passphrase) < SHORTEST:
+        raise SettingsError(f"an actor needs a name and a passphrase of {SHORTEST} characters at least")
+    if _kept(record, name) is not None:
+        raise SettingsError(f"'{name}' is an actor already", hint="a name stands for one person, also a revoked one")
+    private, salt = Ed25519PrivateKey.generate(), os.urandom(16)
+    actor = Actor(name, role, private.public_key().public_bytes_raw().hex(), salt.hex(), "")
+    nonce = os.urandom(NONCE)
+    locked = nonce + _lock(passphrase, salt).encrypt(nonce, private.private_bytes_raw(), actor.public.encode())
+    facts = {"actor": number(record, name), "role": role, "key": actor.public}
+    _changed(record, "added", facts, by)
+    actor = replace(actor, locked=locked.hex())
+    _keep(record, actor)
+    return actor
+
+
+def revoke(record: Record, name: str, by: tuple[str, str]) -> Actor:
+    """An actor who can sign no more; what was signed before stays signed.
+
+    Raises:
+        SettingsError: there is no such actor.
+        PolicyError: nobody who may signed for it.
+    """
+    actor = find(record, name)
+    facts = {"actor": number(record, actor.name), "role": actor.role, "key": actor.public}
+    _changed(record, "revoked", facts, by)
+    actor = replace(actor, revoked=True)
+    _keep(record, actor)
+    return actor
+
+
+def _changed(record: Record, change: str, facts: Mapping[str, Any], by: tuple[str, str] | None) -> None:
+    use = record.use()
+    facts = {**facts, "change": change}
+    if by is not None:
+        signed(use, "actor-changed", facts, *by)
+        return
+    if next(listed(record), None) is not None:
+        hint = "an authoriser signs for the next: --by NAME"
+        raise PolicyError("there are actors already, and nobody signed for this", rule="two-people", hint=hint)
+    if facts["role"] != "authoriser":
+        raise SettingsError("the first actor is an authoriser", hint="somebody has to sign for the others")
+    use.add("actor-changed", facts)
+
+
+def find(record: Record, name: str) -> Actor:
+    """The actor of that name.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    actor = _kept(record, name.strip())
+    if actor is None:
+        raise SettingsError(f"'{name}' is no actor", hint="`houselights actor list` shows them; `actor add` adds one")
+    return actor
+
+
+def listed(record: Record) -> Iterator[Actor]:
+    """All actors, revoked ones too."""
+    for content in record.store.documents("actor"):
+        yield Actor(**json.loads(content))
+
+
+def signed(use: Use, kind: str, facts: Mapping[str, Any], name: str, passphrase: str) -> str:
+    """Add an entry that somebody answers for; their pseudonym.
+
+    Raises:
+        PolicyError: they may not decide this, or are revoked.
+        SettingsError: there is no such actor, or the passphrase is wrong.
+    """
+    actor = find(use.record, name)
+    roles = SIGNED[kind]
+    if actor.revoked or actor.role not in roles:
+        state = "is revoked" if actor.revoked else f"has the role '{actor.role}'"
+        raise PolicyError(f"'{actor.name}' {state}; this needs: {', '.join(roles)}", rule="role")
+    salt, locked = bytes.fromhex(actor.salt), bytes.fromhex(actor.locked)
+    try:
+        secret = _lock(passphrase, salt).decrypt(locked[:NONCE], locked[NONCE:], actor.public.encode())
+    except InvalidTag as fault:
+        raise SettingsError(f"the passphrase of '{actor.name}' is wrong") from fault
+    own = number(use.record, actor.name)
+    stated = {**facts, "by": own}
+    statement = _statement(use.record.key.name, use.number, kind, stated)
+    signature = Ed25519PrivateKey.from_private_bytes(secret).sign(statement)
+    use.add(kind, {**stated, "signature": signature.hex()})
+    return own
+
+
+class Signatures:
+    """What people signed in a log, checked entry by entry with the keys that the log itself states."""
+
+    def __init__(self, log: str) -> None:
+        """A check from the first entry of the log of that name."""
+        self._log = log
+        self._keys: dict[str, tuple[str, str]] = {}
+
+    def faults(self, entry: Entry) -> Iterator[str]:
+        """What is wrong with the next entry's signature."""
+        facts = entry.facts
+        if "by" in facts and entry.kind in SIGNED:
+            yield from _faults(self._log, entry, self._keys)
+        elif entry.kind == "actor-changed" and self._keys:
+            yield "an actor was changed, and nobody signed for it"
+        if entry.kind == "actor-changed":
+            if facts["change"] == "added":
+                self._keys[facts["actor"]] = (facts["key"], facts["role"])
+            else:
+                self._keys[facts["actor"]] = ("", "")
+
+
+def _faults(log: str, entry: Entry, keys: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    facts = dict(entry.facts)
+    signature, by = facts.pop("signature"), facts["by"]
+    public, role = keys.get(by, ("", ""))
+    if not public:
+        yield "it is signed by somebody who was no actor then"
+        return
+    if role not in SIGNED[entry.kind]:
+        yield f"it is signed by somebody with the role '{role}'"
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
+        key.verify(bytes.fromhex(signature), _statement(log, entry.use, entry.kind, facts))
+    except InvalidSignature:
+        yield "its signature is not genuine"
+
+
+def _statement(log: str, use: str, kind: str, facts: Mapping[str, Any]) -> bytes:
+    """What is signed: it holds for one log, one use, one kind of entry."""
+    return b"houselights/decision/1\n" + canonical({"log": log, "use": use, "kind": kind, "facts": dict(facts)})
+
+
+def number(record: Record, name: str) -> str:
+    """The pseudonym of an actor."""
+    return record.pseudonym("person", name.strip().casefold())
+
+
+def _kept(record: Record, name: str) -> Actor | None:
+    content = record.store.document("actor", number(record, name))
+    return None if content is None else Actor(**json.loads(content))
+
+
+def _keep(record: Record, actor: Actor) -> None:
+    record.store.keep("actor", number(record, actor.name), canonical(asdict(actor)))
+
+
+def _lock(passphrase: str, salt: bytes) -> AESGCM:
+    return AESGCM(Scrypt(salt=salt, length=32, n=COST, r=8, p=1).derive(passphrase.encode()))
