@@ -73,7 +73,7 @@ class Record:
                 self.is_new = not (self.folder / "checkpoint").exists()
                 secret = _secret(key_file or private / "key", make=self.is_new)
                 self._names, self._disclosing = _derived(secret, "names"), _derived(secret, "disclosure")
-                self.log = Log(self.folder, private, _signer(self.folder, _derived(secret, "signing"), name))
+                self.log = Log(self.folder, private, _signer(private, _derived(secret, "signing"), name))
                 self.store = Store(private / "store.db", _derived(secret, "store"))
                 self._begin(private / "software")
         except OSError as fault:
@@ -352,10 +352,10 @@ def _derived(secret: bytes, what: str) -> bytes:
     return HKDF(SHA256(), SECRET, None, f"houselights/record/1 {what}".encode()).derive(secret)
 
 
-def _signer(folder: Path, secret: bytes, name: str | None) -> Signer:
+def _signer(private: Path, secret: bytes, name: str | None) -> Signer:
     """The signer under the log's name: the given one for a new log, else one that no other log has."""
     try:
-        origin = (folder / "checkpoint").read_bytes().split(b"\n", 1)[0].decode()
+        origin = (private / "newest").read_text("utf-8").split("\n", 1)[0]
     except (FileNotFoundError, UnicodeDecodeError):
         origin = name or f"houselights.local/{Signer('', secret).key.public[:8].hex()}"
     if not origin or any(c.isspace() or c == "+" or not c.isprintable() for c in origin):
