@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner, Result
 
 from houselights import cli, config, custody
@@ -124,6 +125,21 @@ def test_a_receipt_is_written_and_checked(own: Record, tmp_path: Path) -> None:
     assert "no receipt" in log("verify", tmp_path / "bad.tlog-proof", "--key", key(own), fails=CustodyError)
     (tmp_path / "policy").write_text("quorum none\n")
     log("verify", tmp_path / "open.tlog-proof", "--key", key(own), "--policy", tmp_path / "policy")
+
+
+def test_a_receipt_stands_on_two_keys(own: Record, tmp_path: Path) -> None:
+    """R8, R12: it verifies offline with the log's key and a witness's; one that nobody cosigned does not."""
+    log("prove", 0, "-o", tmp_path / "alone.tlog-proof")
+    private = Ed25519PrivateKey.generate()
+    witness = custody.Key("witness.example", custody.COSIGNATURE, private.public_key().public_bytes_raw())
+    text = own.log.checkpoint().note.text
+    line = witness.number + (7).to_bytes(8) + private.sign(f"cosignature/v1\ntime 7\n{text}".encode())
+    own.log.cosign(text, [(witness.name, line)])
+    log("prove", 0, "-o", tmp_path / "cosigned.tlog-proof")
+    (tmp_path / "policy").write_text(f"log {own.key}\nwitness w {witness}\nquorum w\n")
+    keys = ("--key", key(own), "--policy", tmp_path / "policy")
+    assert "cosigned by: w" in log("verify", tmp_path / "cosigned.tlog-proof", *keys)
+    assert "below quorum" in log("verify", tmp_path / "alone.tlog-proof", *keys, fails=CustodyError)
 
 
 def test_a_question_is_answered_or_refused_in_the_open(own: Record, film: Path, tmp_path: Path) -> None:

@@ -472,6 +472,18 @@ def test_who_is_kept_can_be_hidden_for_a_time(
     assert [use.verdict for use in uses] == ["hidden", "kept"]
 
 
+def test_an_edit_of_a_track_that_is_not_there_is_told_before_anything_is_written(scene: Path, tmp_path: Path) -> None:
+    """The error names the track; no pass after the first has begun."""
+    path = edits(tmp_path / "edits.json", scene / "event.mp4", Change("hide", "whoever", 99))
+    watcher = Unwatched()
+    stages: list[str] = []
+    watcher.stage = lambda name, _length: stages.append(name)  # type: ignore[method-assign]
+    request = Request(scene / "event.mp4", tmp_path / "out.mp4", fill=GREEN, edits=path)
+    with pytest.raises(ReleaseError, match="names track 99"):
+        release(request, Record.here(), watcher)
+    assert stages == ["finding heads"]
+
+
 def test_edits_of_other_footage_are_refused(drawing: Path, scene: Path, tmp_path: Path) -> None:
     """Tracks and times of one clip mean nothing in another: nothing is written."""
     path = edits(tmp_path / "edits.json", scene / "event.mp4", Change("hide", "whoever", 1))

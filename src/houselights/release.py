@@ -353,6 +353,7 @@ class _Work:
 
     def write(self, path: Path) -> Output:
         """The second pass: the file, under a name that is not its own yet."""
+        self._check_changes()
         window = self._window()
         self._watcher.stage("covering and writing", self._footage.facts.duration_s)
         if self._footage.facts.still:
@@ -369,14 +370,14 @@ class _Work:
             for frame, picture in chain([begun], frames):
                 film.write(picture, frame.ticks - begin, frame.stored.duration or None)
                 self._watcher.progress(seconds(frame.ticks))
-        self._check_changes()
         return self._output(path, picture, film, window, begin)
 
     def _check_changes(self) -> None:
-        """A change of a track that is not there would be taken for done."""
-        known = {use.track for use in self.ledger.uses()}
-        for change in self._changes:
-            if change.track is not None and change.track not in known:
+        """A change of a track that is not there would be taken for done. Told before anything is written."""
+        named = [change for change in self._changes if change.track is not None]
+        known = {int(track) for now in self._heads() for track in now.tracks} if named else set()
+        for change in named:
+            if change.track not in known:
                 msg = f"edit '{change.action}' names track {change.track}, which is not in this release"
                 raise ReleaseError(msg, hint="numbers are those of the manifest and of the review sheet")
 
@@ -399,7 +400,6 @@ class _Work:
         """What is not covered keeps its colours as they are: only covers go by way of luma and chroma."""
         frame, picture, boxes = next(self._covered())
         self._source = (frame.stored.format.name, False)
-        self._check_changes()
         released, drawn = frame.stored.to_ndarray(format="rgb24").astype(np.uint8), picture.rgb()
         for left, top, right, bottom in map(picture.reach, boxes.tolist()):
             released[top:bottom, left:right] = drawn[top:bottom, left:right]
