@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -11,7 +12,7 @@ from houselights import actors, disclosure
 from houselights.actors import Signatures
 from houselights.custody import CustodyError
 from houselights.entry import SIGNED, Entry
-from houselights.errors import PolicyError, SettingsError
+from houselights.errors import PolicyError, RecordError, SettingsError
 from houselights.record import Record
 
 ANA, BO = ("Ana Lima", "correct horse battery"), ("Bo Berg", "staple something else")
@@ -126,3 +127,51 @@ def test_a_signed_entry_without_its_signature_is_no_entry(record: Record) -> Non
     for kind in SIGNED.keys() - {"actor-changed"}:
         with pytest.raises(CustodyError):
             record.use().add(kind, {**FACTS, "footage": disclosure.new_tag(bytes(64))})
+
+
+def test_an_actor_cannot_be_erased_to_begin_anew(record: Record) -> None:
+    """`log erase` destroys keys of payloads alone; the log knows that there were actors, whatever the store holds."""
+    holder = f"actor {actors.number(record, ANA[0])}"
+    with pytest.raises(RecordError, match="no number of a use"):
+        record.erase("use", holder, "retention")
+    assert record.store.erase(holder) == 0
+    monkey = Record(record.folder.parent)
+    monkey.store.keep(
+        "actor", actors.number(record, ANA[0]), b'{"name":"x","role":"x","public":"","salt":"","locked":""}'
+    )
+    with pytest.raises(PolicyError, match="nobody signed for this"):
+        actors.add(record, "Mallory", "authoriser", "a fine passphrase")
+
+
+def test_two_first_actors_at_once_are_one(tmp_path: Path) -> None:
+    """The log decides who came first."""
+    Record(tmp_path / "record")
+    refused = []
+
+    def add(name: str) -> None:
+        try:
+            actors.add(Record(tmp_path / "record"), name, "authoriser", "a fine passphrase")
+        except PolicyError as fault:
+            refused.append(fault)
+
+    threads = [Thread(target=add, args=(name,)) for name in ("Ana", "Bo", "Cy")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 2
+    record = Record(tmp_path / "record")
+    assert len(list(actors.listed(record))) == 1
+    assert faults(record) == []
+
+
+def test_an_actor_whose_entry_was_not_written_is_none(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted between key and entry, the key signs nothing, and the name can be added again."""
+    with monkeypatch.context() as patch:
+        patch.setattr(actors, "_changed", lambda *_args: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            actors.add(record, "Di", "authoriser", "a fine passphrase", ANA)
+    with pytest.raises(SettingsError, match="is no actor"):
+        actors.signed(record.use(), "purpose-asked", FACTS, "Di", "a fine passphrase")
+    assert actors.add(record, "Di", "authoriser", "another passphrase", ANA).role == "authoriser"
+    assert faults(record) == []

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from houselights import cli, config, custody
 from houselights.custody import CustodyError
 from houselights.errors import Error, RecordError, SettingsError
+from houselights.footage import digest
 from houselights.record import Record
 
 
@@ -148,12 +149,14 @@ def test_a_question_is_answered_or_refused_in_the_open(own: Record, film: Path, 
     asked = custody.fields_of(own.entries()[-1])["use"]
     to = ("--to", "Jo", "--reason", "her letter")
     log("disclose", film, "-o", tmp_path / "no.tlog-proof", "--refuse", "not-entitled", "--asked", asked, *to)
-    assert "refused" in log("verify", tmp_path / "no.tlog-proof", "--key", key(own))
+    refused = log("verify", tmp_path / "no.tlog-proof", "--key", key(own))
+    assert "refused" in refused
+    assert digest(film) in refused, "the receipt says which film was asked about"
     log("disclose", film, "-o", tmp_path / "yes.json", "--recipient", "press", *to)
     log("export", tmp_path / "copy", "--recipient", "press", *to)
     uses = ("uses", film, "--secret", tmp_path / "yes.json", "--log", tmp_path / "copy", "--key", key(own))
     said = log(*uses)
-    assert "searches of this film: 0, releases: 0; all that the 5 entries" in said
+    assert "searches of this film: 0, releases: 0, refused: 0; all that the 5 entries" in said
     assert "a disclosure was refused: not-entitled" in said
     film.write_bytes(b"another film")
     assert "for another film" in log(*uses, fails=SettingsError)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from houselights import policy
+from houselights.config import operator
 from houselights.errors import PolicyError
 from houselights.types import Authority, Purpose
 
@@ -26,9 +27,12 @@ def test_every_purpose_but_consent_needs_basis_and_authoriser(purpose: Purpose) 
 
 
 def test_consent_is_its_own_basis_and_the_operator_authorises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For `consented` nothing but the purpose need be typed."""
-    monkeypatch.setenv("LOGNAME", "operator")
-    assert policy.authority("consented", None, None) == Authority(Purpose.CONSENTED, policy.CONSENT, "operator")
+    """For `consented` nothing but the purpose need be typed; the operator is the account, whatever is in LOGNAME."""
+    monkeypatch.setenv("LOGNAME", "the mayor")
+    assert policy.authority("consented", None, None) == Authority(Purpose.CONSENTED, policy.CONSENT, operator())
+    assert operator() != "the mayor"
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000)
+    assert policy.authority("consented", None, None).authorised_by == "uid 4000000"
 
 
 def test_a_search_without_subjects_is_refused() -> None:

@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +23,14 @@ from hypothesis import strategies as st
 
 from houselights import batch, custody, demo, policy
 from houselights.batch import Outcome
+from houselights.config import operator
 from houselights.custody import CustodyError
 from houselights.disclosure import Disclosure, uses_of
 from houselights.entry import KINDS, Entry
 from houselights.errors import PolicyError, RecordError
 from houselights.footage import digest
 from houselights.proofs import Receipt
-from houselights.record import Record, operator
+from houselights.record import Record
 from houselights.redact import redact
 from houselights.release import Released, Request, beside
 from houselights.result import FootageUse
@@ -132,7 +134,8 @@ def test_each_search_is_one_chain_with_all_that_must_be_known(scenario: Scenario
     assert (facts["decision"], facts["verifiers"]) == ("unreviewed", [])
     assert {entry.facts["authorisation"] for entry in (started, finished)} == {facts["authorisation"]}
     own = json.loads(record.store.opened(str(finished.payload))[0])
-    assert own["gallery"] == result.gallery.digest
+    use = scenario.found.use.number
+    assert facts["gallery"] == record.pseudonym("gallery", f"{use} {result.gallery.digest}")
     assert (own["basis"], own["authorised_by"], own["operator"]) == (WHO.basis, WHO.authorised_by, operator())
     assert own["films"][0]["sha256"] == result.footage[0].sha256
 
@@ -459,3 +462,88 @@ def test_entries_stand_in_the_order_of_their_times(tmp_path: Path) -> None:
         thread.join()
     verdict = custody.verify(record.folder, record.key)
     assert (verdict.faults, verdict.notices) == ([], [])
+
+
+def test_only_an_open_question_about_the_film_is_answered(tmp_path: Path) -> None:
+    """A running search, a question about another film, or one that was answered cannot be gone on with as an answer."""
+    record = Record(tmp_path / "record")
+    private = {"recipient": "A", "reason": "B"}
+    running = record.use()
+    running.add("still-here", {})
+    asked = record.asked("ab" * 32)
+    for number, film in ((running.number, "ab" * 32), (asked.number, "cd" * 32)):
+        with pytest.raises(RecordError, match="no open question about this film"):
+            record.disclose(film, "press", private, number)
+    record.disclose("ab" * 32, "press", private, asked.number)
+    with pytest.raises(RecordError, match="no open question about this film"):
+        record.keep_back("ab" * 32, "not-entitled", private, asked.number)
+    running.add("still-here", {})
+    assert custody.verify(record.folder, record.key).faults == []
+
+
+def test_two_who_go_on_with_one_use_do_not_break_its_chain(tmp_path: Path) -> None:
+    """Whoever comes second is told so, and nothing is written."""
+    record = Record(tmp_path / "record")
+    use = record.use()
+    use.add("still-here", {})
+    one, other = record.use(use.number), Record(tmp_path / "record").use(use.number)
+    one.add("still-here", {})
+    with pytest.raises(RecordError, match="went on with use"):
+        other.add("still-here", {})
+    one.add("still-here", {})
+    assert custody.verify(record.folder, record.key).faults == []
+
+
+def test_an_interruption_just_after_an_entry_leaves_the_chain_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C when the entry is in the log: the entry that says so names it."""
+    record = Record(tmp_path / "record")
+    use, real, outer = record.use(), record.log.locked, [True]
+
+    @contextmanager
+    def interrupted() -> Iterator[None]:
+        mine, outer[0] = outer[0], False
+        with real():
+            yield
+        if mine:
+            raise KeyboardInterrupt
+
+    def step() -> None:
+        with use.failing("search-failed"), monkeypatch.context() as patch:
+            patch.setattr(record.log, "locked", interrupted)
+            use.add("still-here", {})
+
+    use.add("still-here", {})
+    with pytest.raises(KeyboardInterrupt):
+        step()
+    assert [entry.kind for entry in chain(record, use.number)] == ["still-here", "still-here", "search-failed"]
+    assert custody.verify(record.folder, record.key).faults == []
+
+
+def test_one_key_file_does_not_make_two_records_one(tmp_path: Path) -> None:
+    """Two records with the same key file have other names, other keys and other pseudonyms."""
+    (tmp_path / "key").write_bytes(os.urandom(32))
+    one, two = (Record(tmp_path / name, tmp_path / "key") for name in ("one", "two"))
+    assert one.key.name != two.key.name
+    assert one.key.public != two.key.public
+    assert one.pseudonym("actor", "ana") != two.pseudonym("actor", "ana")
+
+
+def test_a_film_whose_name_is_no_utf8_loses_nothing(film: Path, tmp_path: Path) -> None:
+    """The search ends, its result can be written, and the other film's candidates are there."""
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4"))
+    odd.write_bytes(b"no film")
+    record = Record(tmp_path / "record")
+    wanted = replace(demo.request(film), footage=(film / "event.mp4", odd), sampling=Sampling.parse("5"))
+    result = batch.run(replace(wanted, threshold_fmr=0.000333333333), record, Silent()).result
+    assert [bool(use.error) for use in result.footage] == [False, True]
+    assert result.candidates
+    assert result.to_json().encode()
+
+
+def test_a_name_is_erased_however_it_is_written(tmp_path: Path) -> None:
+    """Composed or not, with blanks or without: the same person."""
+    record = Record(tmp_path / "record")
+    record.use().add("still-here", {}, None, {"Zo\u00eb": {"candidates": []}})
+    assert record.erase("subject", "Zoe\u0308 ", "asked-by-subject") == 1

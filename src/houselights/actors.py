@@ -21,6 +21,7 @@ from houselights.custody import canonical
 from houselights.entry import ROLE_WORDS, SIGNED, Entry
 from houselights.errors import PolicyError, SettingsError
 from houselights.record import Record, Use
+from houselights.words import name_of
 
 COST = 2**15  # of scrypt: a guess at a passphrase takes some 60 ms and 32 MiB
 SHORTEST = 10  # characters of a passphrase
@@ -49,21 +50,24 @@ def add(record: Record, name: str, role: str, passphrase: str, by: tuple[str, st
         SettingsError: the name is taken, the role is none, or the passphrase is too short.
         PolicyError: nobody who may signed for it.
     """
-    name = name.strip()
+    given, name = name, name_of(name)
     if role not in ROLE_WORDS:
         raise SettingsError(f"'{role}' is no role", hint=f"expected {', '.join(ROLE_WORDS)}")
-    if not name or len(passphrase) < SHORTEST:
+    if not given.strip() or len(passphrase) < SHORTEST:
         raise SettingsError(f"an actor needs a name and a passphrase of {SHORTEST} characters at least")
-    if _kept(record, name) is not None:
-        raise SettingsError(f"'{name}' is an actor already", hint="a name stands for one person, also a revoked one")
     private, salt = Ed25519PrivateKey.generate(), os.urandom(16)
     actor = Actor(name, role, private.public_key().public_bytes_raw().hex(), salt.hex(), "")
     nonce = os.urandom(NONCE)
     locked = nonce + _lock(passphrase, salt).encrypt(nonce, private.private_bytes_raw(), actor.public.encode())
-    facts = {"actor": number(record, name), "role": role, "key": actor.public}
-    _changed(record, "added", facts, by)
-    actor = replace(actor, locked=locked.hex())
-    _keep(record, actor)
+    with record.log.locked():
+        earlier = _kept(record, name)
+        if earlier is not None and _is_stated(record, earlier):
+            raise SettingsError(
+                f"'{name}' is an actor already", hint="a name stands for one person, also a revoked one"
+            )
+        actor = replace(actor, locked=locked.hex())
+        _keep(record, actor)  # first: a key that the log does not state signs nothing
+        _changed(record, "added", actor, by)
     return actor
 
 
@@ -74,26 +78,31 @@ def revoke(record: Record, name: str, by: tuple[str, str]) -> Actor:
         SettingsError: there is no such actor.
         PolicyError: nobody who may signed for it.
     """
-    actor = find(record, name)
-    facts = {"actor": number(record, actor.name), "role": actor.role, "key": actor.public}
-    _changed(record, "revoked", facts, by)
-    actor = replace(actor, revoked=True)
-    _keep(record, actor)
+    with record.log.locked():
+        actor = find(record, name)
+        _changed(record, "revoked", actor, by)
+        actor = replace(actor, revoked=True)
+        _keep(record, actor)
     return actor
 
 
-def _changed(record: Record, change: str, facts: Mapping[str, Any], by: tuple[str, str] | None) -> None:
+def _changed(record: Record, change: str, actor: Actor, by: tuple[str, str] | None) -> None:
     use = record.use()
-    facts = {**facts, "change": change}
+    facts = {"actor": number(record, actor.name), "role": actor.role, "key": actor.public, "change": change}
     if by is not None:
         signed(use, "actor-changed", facts, *by)
         return
-    if next(listed(record), None) is not None:
+    if any(b'"kind":"actor-changed"' in entry for entry in record.entries()):
         hint = "an authoriser signs for the next: --by NAME"
         raise PolicyError("there are actors already, and nobody signed for this", rule="two-people", hint=hint)
-    if facts["role"] != "authoriser":
+    if actor.role != "authoriser":
         raise SettingsError("the first actor is an authoriser", hint="somebody has to sign for the others")
     use.add("actor-changed", facts)
+
+
+def _is_stated(record: Record, actor: Actor) -> bool:
+    """Whether the log says that this key is an actor's: one that was interrupted before it did is none."""
+    return any(b'"kind":"actor-changed"' in e and actor.public.encode() in e for e in record.entries())
 
 
 def find(record: Record, name: str) -> Actor:
@@ -102,16 +111,16 @@ def find(record: Record, name: str) -> Actor:
     Raises:
         SettingsError: there is none.
     """
-    actor = _kept(record, name.strip())
-    if actor is None:
+    actor = _kept(record, name)
+    if actor is None or not _is_stated(record, actor):
         raise SettingsError(f"'{name}' is no actor", hint="`houselights actor list` shows them; `actor add` adds one")
     return actor
 
 
 def listed(record: Record) -> Iterator[Actor]:
     """All actors, revoked ones too."""
-    for content in record.store.documents("actor"):
-        yield Actor(**json.loads(content))
+    kept = [Actor(**json.loads(content)) for content in record.store.documents("actor")]
+    yield from (actor for actor in kept if _is_stated(record, actor))
 
 
 def signed(use: Use, kind: str, facts: Mapping[str, Any], name: str, passphrase: str) -> str:
@@ -146,6 +155,7 @@ class Signatures:
         """A check from the first entry of the log of that name."""
         self._log = log
         self._keys: dict[str, tuple[str, str]] = {}
+        self._asked: dict[tuple[str, str], str] = {}  # by use and purpose, who asked
 
     def faults(self, entry: Entry) -> Iterator[str]:
         """What is wrong with the next entry's signature."""
@@ -154,7 +164,13 @@ class Signatures:
             yield from _faults(self._log, entry, self._keys)
         elif entry.kind == "actor-changed" and self._keys:
             yield "an actor was changed, and nobody signed for it"
-        if entry.kind == "actor-changed":
+        if entry.kind == "purpose-asked":
+            self._asked[entry.use, facts["purpose"]] = facts["by"]
+        elif entry.kind == "purpose-approved":
+            asked = self._asked.pop((entry.use, facts["purpose"]), None)
+            if asked is None or asked == facts["by"]:
+                yield "nobody else had asked for this purpose"
+        elif entry.kind == "actor-changed":
             if facts["change"] == "added":
                 self._keys[facts["actor"]] = (facts["key"], facts["role"])
             else:
@@ -184,7 +200,7 @@ def _statement(log: str, use: str, kind: str, facts: Mapping[str, Any]) -> bytes
 
 def number(record: Record, name: str) -> str:
     """The pseudonym of an actor."""
-    return record.pseudonym("person", name.strip().casefold())
+    return record.pseudonym("person", name_of(name).casefold())
 
 
 def _kept(record: Record, name: str) -> Actor | None:
@@ -197,4 +213,4 @@ def _keep(record: Record, actor: Actor) -> None:
 
 
 def _lock(passphrase: str, salt: bytes) -> AESGCM:
-    return AESGCM(Scrypt(salt=salt, length=32, n=COST, r=8, p=1).derive(passphrase.encode()))
+    return AESGCM(Scrypt(salt=salt, length=32, n=COST, r=8, p=1).derive(passphrase.encode(errors="surrogatepass")))

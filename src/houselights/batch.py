@@ -21,13 +21,13 @@ import cv2
 from houselights import footage as footages
 from houselights import intake, models, odds, policy, runtime
 from houselights import search as searches
-from houselights.config import cache_dir
+from houselights.config import cache_dir, operator
 from houselights.detections import Detections, key
 from houselights.errors import Error, FootageError, PolicyError, RecordError
 from houselights.faces import Canvas, Detector, canvas
 from houselights.footage import Facts, Footage
 from houselights.gallery import Enroller, Gallery, entries
-from houselights.record import Record, Use, operator
+from houselights.record import Record, Use
 from houselights.result import FootageUse, GalleryUse, ModelUse, RecordUse, Refusal, Result, Threshold, Timing
 from houselights.sampling import AUTO, Sampling
 from houselights.scan import Job, Range, RestartError, Scan, scan
@@ -37,6 +37,7 @@ from houselights.types import Authority
 
 ALIKE_FMR = 0.01
 """Shots of one track that score like one in a hundred pairs of strangers, or better, are taken for one person."""
+SMALL = 1e-3  # rates below it are written with an exponent
 MISSING = 0.9
 """Where a file states no number of frames, fewer than this share of its rate times its length are worth a note."""
 BREAKS = (Error, OSError, MemoryError, RuntimeError, ValueError, av.error.FFmpegError, cv2.error)
@@ -177,11 +178,11 @@ def _stated(use: Use, request: Request, rig: Rig, gallery: Gallery, films: int) 
     return {
         "purpose": str(authority.purpose),
         "authorisation": pseudonym("authorisation", f"{authority.basis}\0{authority.authorised_by}"),
-        "gallery": pseudonym("gallery", gallery.digest),
+        "gallery": pseudonym("gallery", f"{use.number} {gallery.digest}"),  # else it would link searches for one person
         "subjects": len(gallery.subjects),
         "photographs": gallery.photographs,
         "models": recorded(rig.uses),
-        "threshold_fmr": f"{rig.threshold.fmr:.9g}",
+        "threshold_fmr": f"{rig.threshold.fmr:.6g}" if rig.threshold.fmr >= SMALL else f"{rig.threshold.fmr:.6e}",
         "threshold_score": f"{rig.threshold.score:.6f}",
         "films": films,
     }
@@ -192,19 +193,18 @@ def recorded(models_in_use: tuple[ModelUse, ...]) -> list[dict[str, str]]:
     return [{"role": model.role, "sha256": model.sha256} for model in models_in_use]
 
 
-def _private(request: Request, gallery: Gallery) -> dict[str, object]:
+def _private(request: Request) -> dict[str, object]:
     authority = request.authority
     return {
         "basis": authority.basis,
         "authorised_by": authority.authorised_by,
         "operator": operator(),
-        "gallery": gallery.digest,
     }
 
 
 def _record_start(use: Use, request: Request, gallery: Gallery, stated: dict[str, object]) -> None:
     people = {s.name: {"photographs": [reference.sha256 for reference in s.references]} for s in gallery.subjects}
-    use.add("search-started", stated, _private(request, gallery), people)
+    use.add("search-started", stated, _private(request), people)
 
 
 def _record_end(use: Use, request: Request, gallery: Gallery, result: Result, stated: dict[str, object]) -> None:
@@ -229,7 +229,7 @@ def _record_end(use: Use, request: Request, gallery: Gallery, result: Result, st
         subject.name: {"candidates": [asdict(c) for c in found if c.subject == subject.name]}
         for subject in gallery.subjects
     }
-    use.add("search-finished", facts, _private(request, gallery) | {"films": films}, people)
+    use.add("search-finished", facts, _private(request) | {"films": films}, people)
 
 
 class Rig:
@@ -289,16 +289,15 @@ def _search_files(files: list[Path], work: _Work) -> tuple[list[FootageUse], lis
 def _search_file(number: int, path: Path, work: _Work) -> tuple[FootageUse, list[Probe]]:
     sha256 = ""
     try:
+        before = footages.identity(path)
         sha256 = footages.digest(path)
         with work.use.refusing("search", sha256):
             intake.check(work.use.record, sha256, path.name, work.request.authority.purpose)
         tag = work.use.take_in(sha256, path.name, str(work.request.authority.purpose))
         work.use.add("footage-opened", {"footage": tag})
         opened = Footage(path, sha256=sha256)
-        before = path.stat()
         seen = _scan(number, opened, work)
-        after = path.stat()
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        if footages.identity(path) != before:
             msg = f"footage '{path}' changed while it was read"
             raise FootageError(msg, hint="search a copy that nothing writes to")
         return _done(opened.facts, seen, work.request), seen.probes

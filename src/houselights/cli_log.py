@@ -189,7 +189,7 @@ def prove(
     """Write a receipt: the proof of an entry and of those before it in its use, for who has no copy of the log."""
     record = opened()
     receipt = record.receipt(entry, "all" if payloads else "none")
-    record.use().add("log-read", {"what": "receipt"})
+    record.use().add("log-read", {"what": "payloads" if payloads else "receipt"})
     _write(output, bytes(receipt))
     display.out.print(
         f"{display.shown(output)}: check it with `houselights log verify {display.shown(output)} --key KEY`"
@@ -250,7 +250,7 @@ def ask(
     """Record that somebody asked what was done with a film; the receipt is theirs."""
     record = opened()
     use = record.asked(footages.digest(film))
-    _write(output, bytes(use.receipt()))
+    _write(output, bytes(use.receipt("last")))
     display.out.print(f"{display.shown(output)}: give it to who asked; answer with `log disclose --asked {use.number}`")
 
 
@@ -272,13 +272,13 @@ def disclose(
         raise SettingsError("a disclosure needs --recipient, or --refuse", hint="one of them, not both")
     record, sha256, private = opened(), footages.digest(film), {"recipient": to, "reason": reason}
     if refuse is not None:
-        _write(output, bytes(record.keep_back(sha256, refuse, private, asked).receipt()))
+        _write(output, bytes(record.keep_back(sha256, refuse, private, asked).receipt("last")))
         display.out.print(f"refused and recorded; {display.shown(output)} is the receipt for who asked")
         return
     _write(output, record.disclose(sha256, str(recipient), private, asked).to_json().encode())
     where = display.shown(output)
     display.out.print(
-        f"{where}: with it and a copy of the log, `houselights log uses --secret {where} --log COPY --key KEY`"
+        f"{where}: with it and a copy of the log, `houselights log uses FILM --secret {where} --log COPY --key KEY`"
     )
 
 
@@ -300,9 +300,21 @@ def uses(
         raise SettingsError(f"'{secret}' is for the log '{handed.log}', this is '{known.name}'")
     if film is not None and footages.digest(film) != handed.sha256:
         raise SettingsError(f"'{secret}' is for another film than '{film}'", hint="ask for that film's disclosure")
-    found = disclosure.uses_of(handed, custody.read_entries(folder, verdict.checkpoint.size))
+    faults = list(_vocabulary(folder, verdict))
+    if faults:
+        raise RecordError(f"'{folder}' says what no log may say: {faults[0]}", hint="ask for another copy")
+    entries = list(custody.read_entries(folder, verdict.checkpoint.size))
+    found = disclosure.uses_of(handed, entries)
+    against = f"the bytes of {film}" if film else "compared with no file: name the film to be sure that it is the one"
+    display.out.print(
+        f"the film with SHA-256 {handed.sha256} ({display.shown(against)}), up to {_time_of(entries[-1])}"
+    )
     for line in disclosure.in_words(found, verdict.checkpoint.size):
         display.out.print(display.shown(line))
+
+
+def _time_of(entry: bytes) -> str:
+    return Entry.parse(entry).time
 
 
 @log_app.command("erase")

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from pathlib import Path
 
 import platformdirs
@@ -54,6 +55,14 @@ def data_dir() -> Path | None:
     if folder is not None and not folder.is_dir():
         raise SettingsError(f"{DATA} is '{folder}', which is not a folder", hint=f"correct {DATA}, or unset it")
     return folder
+
+
+def operator() -> str:
+    """The account that this program runs under, as the system knows it, whatever the environment says."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # no name for the number, as in some containers
+        return f"uid {os.getuid()}"
 
 
 def private_dir(folder: Path) -> Path:

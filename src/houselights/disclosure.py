@@ -112,7 +112,7 @@ def uses_of(disclosure: Disclosure, entries: Iterable[bytes]) -> list[FilmUse]:
     if not numbered or numbered[0][1].kind != "log-opened":
         raise CustodyError("the log does not begin with an entry that states its key for disclosures")
     label = disclosure.label(numbered[0][1].facts["disclosure"])
-    about = frozenset(index for index, entry in numbered if _is_of(label, entry))
+    about = frozenset(index for index, entry in numbered if is_about(label, entry))
     found = dict.fromkeys(entry.use for index, entry in numbered if index in about)
     chains: dict[str, list[tuple[int, Entry]]] = {use: [] for use in found}
     for index, entry in numbered:
@@ -121,35 +121,48 @@ def uses_of(disclosure: Disclosure, entries: Iterable[bytes]) -> list[FilmUse]:
     return [FilmUse(use, tuple(chain), about) for use, chain in chains.items()]
 
 
-def _is_of(label: bytes, entry: Entry) -> bool:
+def is_about(label: bytes, entry: Entry) -> bool:
+    """Whether an entry bears the tag of the film with that label."""
     stated = entry.facts.get("footage")
     return stated is not None and hmac.compare_digest(_tag(label, stated["salt"]), stated["tag"])
 
 
 def in_words(found: Sequence[FilmUse], size: int) -> Iterator[str]:
     """Uses of a film, line by line, among all that a log of `size` entries states."""
-    drifted = dict(_drifted(found))
+    marks = dict(_drifted(found))
     for number, use in enumerate(found, 1):
         yield f"{number}. use {use.use[:8]}"
         for index, entry in use.entries:
-            yield f"   {entry.time}  entry {index}: {entry.said}" + drifted.get(index, "")
-    kinds = [{entry.kind for _, entry in use.entries} for use in found]
-    searches, releases = (sum(f"{what}-started" in kind for kind in kinds) for what in ("search", "release"))
-    yield f"searches of this film: {searches}, releases: {releases}; all that the {size} entries of this log state"
+            if entry.kind != "footage-opened" or index in use.about:  # the other films of a search are not asked about
+                yield f"   {entry.time}  entry {index}: {entry.said}" + marks.get(index, "")
+    own = [entry.kind for use in found for index, entry in use.entries if index in use.about]
+    counts = [("searches of this film", "footage-opened"), ("releases", "released"), ("refused", "refused")]
+    said = ", ".join(f"{what}: {own.count(kind)}" for what, kind in counts)
+    yield f"{said}; all that the {size} entries of this log state"
 
 
 def _drifted(found: Sequence[FilmUse]) -> Iterator[tuple[int, str]]:
-    """Searches of the film that went on for a purpose which it was not taken in for, by their last entry.
+    """What should not have been, by the number of its entry.
 
-    The program refuses them; whoever reads the log should not have to believe that it did.
+    That is a purpose that two people did not sign for, or a search for one that the film was not taken in for. The
+    program refuses both; whoever reads the log should not have to believe that it did.
     """
     about = frozenset[int]().union(*(use.about for use in found))
     fixed: set[str] = set()
     begun: dict[str, str] = {}
+    signed: dict[tuple[str, str], set[str]] = {}  # by use and purpose: who asked, and who approved
     for index, entry in sorted((pair for use in found for pair in use.entries), key=lambda pair: pair[0]):
-        if entry.kind == "footage-taken-in" and entry.facts["fixed"]:
-            fixed.add(entry.facts["purpose"])
-        elif entry.kind == "search-started":
-            begun[entry.use] = entry.facts["purpose"]
-        elif entry.kind == "footage-opened" and index in about and fixed and begun.get(entry.use) not in fixed:
+        purpose = entry.facts.get("purpose")
+        if entry.kind == "search-started":
+            begun[entry.use] = str(purpose)
+        elif index not in about:
+            continue
+        elif entry.kind in {"purpose-asked", "purpose-approved"}:
+            signed.setdefault((entry.use, str(purpose)), set()).add(entry.facts["by"])
+        elif entry.kind == "footage-taken-in" and entry.facts["fixed"]:
+            if fixed and purpose not in fixed and len(signed.get((entry.use, str(purpose)), ())) < 2:
+                yield index, " -- TWO PEOPLE DID NOT SIGN FOR THIS PURPOSE"
+            else:
+                fixed.add(str(purpose))
+        elif entry.kind == "footage-opened" and fixed and begun.get(entry.use) not in fixed:
             yield index, " -- THE FILM WAS NOT TAKEN IN FOR THIS PURPOSE"

@@ -60,7 +60,7 @@ MOST = 256  # items in a list of an entry
 ID = _text("[0-9a-f]{32}")  # a pseudonym or a random number
 HASH = _text("[0-9a-f]{64}")  # of something that is nobody's: a model, a rule pack, an entry, a salted part
 TIME = _text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
-NUMBER = _text(r"-?[0-9]{1,9}(\.[0-9]{1,9})?(e-?[0-9]{1,2})?")  # a fraction, in words of its own: JSON's may differ
+NUMBER = _text(r"-?[0-9]{1,9}(\.[0-9]{1,9})?(e[+-]?[0-9]{1,2})?")  # a fraction, in words of its own: JSON's may differ
 SOFTWARE = _text(r"houselights [0-9]+(\.[0-9]+){1,2}[0-9a-z.]{0,12}")
 TAG = _all_of(salt=ID, tag=HASH)
 """Of a film: only who has its disclosure secret can tell which, see `disclosure.py`."""
@@ -182,13 +182,14 @@ SIGNED: dict[str, tuple[str, ...]] = {
 
 PRIVATE: dict[str, tuple[str, ...]] = {
     "footage-taken-in": ("name", "sha256"),
-    "search-started": ("basis", "authorised_by", "operator", "gallery"),
-    "search-finished": ("basis", "authorised_by", "operator", "gallery", "films"),
+    "search-started": ("basis", "authorised_by", "operator"),
+    "search-finished": ("basis", "authorised_by", "operator", "films"),
     "release-started": ("basis", "authorised_by", "operator", "source"),
     "released": ("source", "output", "manifest"),
     "exported": ("recipient", "reason", "operator"),
     "disclosed": ("recipient", "reason", "operator"),
-    "disclosure-refused": ("recipient", "reason", "operator"),
+    "disclosure-asked": ("sha256",),
+    "disclosure-refused": ("recipient", "reason", "sha256"),
 }
 """What the first sealed part of such an entry holds at least."""
 
@@ -211,7 +212,7 @@ SAID: dict[str, str] = {
     "search-finished": "search ended: {candidates} candidates, {faces} faces in {tracks} tracks",
     "search-failed": "search broken off: {why}",
     "refused": "refused ({what}) by the rule {rule}",
-    "release-started": "release begun, purpose {purpose}",
+    "release-started": "release begun, purpose {purpose}; people compared with photographs: {compared}",
     "released": "released: {tracks_hidden} tracks hidden, {tracks_kept} kept",
     "release-blocked": "release blocked: the check found {findings} faces",
     "release-failed": "release broken off: {why}",
@@ -265,7 +266,8 @@ class Entry:
     @property
     def said(self) -> str:
         """What the entry says, for people."""
-        return SAID.get(self.kind, self.kind.replace("-", " ")).format(**self.facts)
+        plain = {name: ("no", "yes")[value] if isinstance(value, bool) else value for name, value in self.facts.items()}
+        return SAID.get(self.kind, self.kind.replace("-", " ")).format(**plain)
 
     @classmethod
     def parse(cls, content: bytes) -> Entry:

@@ -144,6 +144,12 @@ def _files(folder: Path, passed: dict[Path, str]) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted(names))
 
 
+def identity(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written to, or another file takes its name. Raises OSError."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def digest(path: Path) -> str:
     """SHA-256 of the file, 64 hex digits.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from houselights.quality import Quality, measure
 from houselights.result import Refusal
 from houselights.templates import Recogniser, fuse
 from houselights.types import Faces, Float32, UInt8
+from houselights.words import name_of
 
 CANVASES: tuple[Canvas, ...] = ((640, 640), (320, 320), (1280, 1280))  # tried in turn until a face is found
 CLEAR = 0.6  # detector score from which a face in a photograph counts
@@ -116,14 +116,6 @@ def entries(folder: Path | None, persons: list[Path]) -> tuple[list[Entry], list
             raise GalleryError(msg, hint="--person takes one picture file; --gallery takes a folder")
         offered.append(Entry(name_of(file.stem), file))
     return offered, refused
-
-
-def name_of(text: str) -> str:
-    """A subject's name: composed Unicode without control characters, so that no name can act on a screen."""
-    kept = "".join(
-        c for c in unicodedata.normalize("NFC", text) if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
-    )
-    return kept.strip() or "unnamed"
 
 
 class Portraitist:

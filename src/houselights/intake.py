@@ -1,8 +1,8 @@
 """Intake: what a film may be used for is fixed when it is taken in, and cannot drift.
 
-A film that was taken in for a purpose is used for no other. A further purpose needs two people with keys of their own,
-one who asks and another who approves, and a new entry; the old one stays. A film that nobody took in is noted with the
-purpose of its first use, which fixes nothing.
+A film that was taken in for a purpose is searched, or released with people compared, for no other. A further purpose
+needs two people with keys of their own, one who asks and another who approves, and a new entry; the old one stays. A
+film that nobody took in is noted with the purpose of its first use, which fixes nothing.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 
 from houselights import actors, disclosure
+from houselights.config import operator
 from houselights.custody import canonical
 from houselights.errors import PolicyError
-from houselights.record import Record, operator
+from houselights.record import Record, Use
 from houselights.types import Purpose
 
 
@@ -68,14 +69,14 @@ def take_in(record: Record, sha256: str, name: str, purpose: Purpose) -> Intake:
     Raises:
         PolicyError: it was taken in for other purposes before.
     """
-    known = of(record, sha256)
-    if purpose in known.purposes:
-        return known
-    check(record, sha256, name, purpose)
-    use = record.use()
-    facts = {"purpose": str(purpose), "footage": disclosure.new_tag(record.label(sha256)), "fixed": True}
-    use.add("footage-taken-in", facts, {"name": name, "sha256": sha256, "operator": operator()})
-    return _keep(record, sha256, replace(known, purposes=(str(purpose),)))
+    with record.log.locked():
+        known = of(record, sha256)
+        if purpose in known.purposes:
+            return known
+        check(record, sha256, name, purpose)
+        known = _keep(record, sha256, replace(known, purposes=(str(purpose),)))  # first: it only ever forbids more
+        _state(record.use(), sha256, name, purpose)
+    return known
 
 
 def widen(record: Record, sha256: str, name: str, purpose: Purpose, by: tuple[str, str]) -> Intake:
@@ -85,24 +86,30 @@ def widen(record: Record, sha256: str, name: str, purpose: Purpose, by: tuple[st
         PolicyError: the same person asked, or who signs has not the role for it.
         SettingsError: there is no such actor, or the passphrase is wrong.
     """
-    known = of(record, sha256)
-    if purpose in known.purposes:
-        return known
-    asked = known.asked.get(purpose)
-    use = record.use(asked.use if asked else None)
-    facts = {"purpose": str(purpose), "footage": disclosure.new_tag(record.label(sha256))}
-    if asked is None:
-        number = actors.signed(use, "purpose-asked", facts, *by)
-        wanted = {**known.asked, str(purpose): Asked(use.number, number)}
-        return _keep(record, sha256, replace(known, asked=wanted))
-    if actors.number(record, by[0]) == asked.by:
-        hint = "somebody else has to approve it, with their own passphrase"
-        raise PolicyError(f"'{by[0]}' asked for this purpose, and cannot approve it", rule="two-people", hint=hint)
-    actors.signed(use, "purpose-approved", facts, *by)
-    fixed = {**facts, "footage": disclosure.new_tag(record.label(sha256)), "fixed": True}
-    use.add("footage-taken-in", fixed, {"name": name, "sha256": sha256, "operator": operator()})
-    left = {what: each for what, each in known.asked.items() if what != purpose}
-    return _keep(record, sha256, Intake((*known.purposes, str(purpose)), left))
+    with record.log.locked():
+        known = of(record, sha256)
+        if purpose in known.purposes:
+            return known
+        asked = known.asked.get(purpose)
+        use = record.use(asked.use if asked else None)
+        facts = {"purpose": str(purpose), "footage": disclosure.new_tag(record.label(sha256))}
+        if asked is None:
+            number = actors.signed(use, "purpose-asked", facts, *by)
+            wanted = {**known.asked, str(purpose): Asked(use.number, number)}
+            return _keep(record, sha256, replace(known, asked=wanted))
+        if actors.number(record, by[0]) == asked.by:
+            hint = "somebody else has to approve it, with their own passphrase"
+            raise PolicyError(f"'{by[0]}' asked for this purpose, and cannot approve it", rule="two-people", hint=hint)
+        actors.signed(use, "purpose-approved", facts, *by)
+        _state(use, sha256, name, purpose)
+        left = {what: each for what, each in known.asked.items() if what != purpose}
+        return _keep(record, sha256, Intake((*known.purposes, str(purpose)), left))
+
+
+def _state(use: Use, sha256: str, name: str, purpose: Purpose) -> None:
+    facts = {"purpose": str(purpose), "footage": disclosure.new_tag(use.record.label(sha256)), "fixed": True}
+    use.add("footage-taken-in", facts, {"name": name, "sha256": sha256, "operator": operator()})
+    use.record.store.note_film(use.record.pseudonym("film", sha256))
 
 
 def _keep(record: Record, sha256: str, intake: Intake) -> Intake:

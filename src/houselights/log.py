@@ -125,8 +125,8 @@ class Log:
                     return
                 with self._lock.open("wb") as lock:
                     fcntl.flock(lock, fcntl.LOCK_EX)
-                    self._held = True
                     try:
+                        self._held = True
                         yield
                     finally:
                         self._held = False

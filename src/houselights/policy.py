@@ -6,8 +6,7 @@ finite list of subjects. Rule packs and cases will be asked in the same call.
 
 from __future__ import annotations
 
-import getpass
-
+from houselights.config import operator
 from houselights.errors import PolicyError
 from houselights.types import Authority, Purpose
 
@@ -39,7 +38,7 @@ def authority(purpose: str, basis: str | None, authorised_by: str | None) -> Aut
     known = purpose_of(purpose)
     basis, authorised_by = (basis or "").strip(), (authorised_by or "").strip()
     if known is Purpose.CONSENTED:
-        basis, authorised_by = basis or CONSENT, authorised_by or getpass.getuser()
+        basis, authorised_by = basis or CONSENT, authorised_by or operator()
     missing = [name for name, value in (("--basis", basis), ("--authorised-by", authorised_by)) if not value]
     if missing:
         msg = f"purpose '{known}' needs {' and '.join(missing)}"

@@ -9,8 +9,8 @@ Nothing may be shown before `Use.add` came back: then its entry is on the disk, 
 from __future__ import annotations
 
 import fcntl
-import getpass
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -41,8 +41,10 @@ from houselights.files import whole
 from houselights.log import Log, Signer
 from houselights.proofs import Receipt, inclusion, payload_hash
 from houselights.store import Part, Store, pseudonym
+from houselights.words import name_of
 
 UNKNOWN = "1970-01-01T00:00:00Z"  # until the entry's turn has come
+DERIVED = ("names", "disclosure", "signing", "store")  # what keys are made from the one that is kept
 SECRET = 32  # bytes of the key, and of each key that is made from it
 Clock = Callable[[], datetime]
 Opened = Literal["none", "last", "all"]
@@ -72,9 +74,11 @@ class Record:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self.is_new = not (self.folder / "checkpoint").exists()
                 secret = _secret(key_file or private / "key", make=self.is_new)
-                self._names, self._disclosing = _derived(secret, "names"), _derived(secret, "disclosure")
-                self.log = Log(self.folder, private, _signer(private, _derived(secret, "signing"), name))
-                self.store = Store(private / "store.db", _derived(secret, "store"))
+                origin = _origin(private, name)
+                names, disclosing, signing, store = (_derived(secret, origin, what) for what in DERIVED)
+                self._names, self._disclosing = names, disclosing
+                self.log = Log(self.folder, private, Signer(origin, signing))
+                self.store = Store(private / "store.db", store)
                 self._begin(private / "software")
         except OSError as fault:
             raise RecordError(f"the record in '{folder}' cannot be opened: {fault.strerror}") from fault
@@ -144,9 +148,9 @@ class Record:
             raise RecordError(f"the log in '{self.folder}' is not whole: {fault}") from fault
 
     def asked(self, sha256: str) -> Use:
-        """Record that somebody asked what was done with a film. The receipt is for who asked."""
+        """Record that somebody asked what was done with a film. The receipt is for who asked, and says which film."""
         use = self.use()
-        use.add("disclosure-asked", {"footage": disclosure.new_tag(self.label(sha256))})
+        use.add("disclosure-asked", {"footage": disclosure.new_tag(self.label(sha256))}, {"sha256": sha256})
         return use
 
     def disclose(self, sha256: str, recipient: str, private: Mapping[str, str], asked: str | None = None) -> Disclosure:
@@ -155,14 +159,24 @@ class Record:
         `private` has the recipient's name and the reason.
         """
         facts = {"footage": disclosure.new_tag(self.label(sha256)), "recipient": recipient}
-        self.use(asked).add("disclosed", facts, {**private, "operator": operator()})
-        return disclosure.make(self.key.name, self._disclosing, sha256)
+        self._answering(asked, sha256).add("disclosed", facts, {**private, "operator": config.operator()})
+        return self.disclosure(sha256)
 
     def keep_back(self, sha256: str, ground: str, private: Mapping[str, str], asked: str | None = None) -> Use:
         """Record that a film's disclosure secret was refused, and on what ground. The receipt is for who asked."""
-        use = self.use(asked)
+        use = self._answering(asked, sha256)
         facts = {"footage": disclosure.new_tag(self.label(sha256)), "ground": ground}
-        use.add("disclosure-refused", facts, {**private, "operator": operator()})
+        use.add("disclosure-refused", facts, {**private, "sha256": sha256})
+        return use
+
+    def _answering(self, asked: str | None, sha256: str) -> Use:
+        """The use of a question that is still open, or a new one where nobody asked."""
+        use = self.use(asked)
+        if asked is not None:
+            chain = [Entry.parse(entry) for entry in use.entries]
+            if [e.kind for e in chain] != ["disclosure-asked"] or not disclosure.is_about(self.label(sha256), chain[0]):
+                hint = "`log ask` gives the number of a question"
+                raise RecordError(f"use '{asked}' is no open question about this film", hint=hint)
         return use
 
     def export(self, to: Path, recipient: str, private: Mapping[str, str]) -> None:
@@ -173,9 +187,12 @@ class Record:
         """
         if to.exists():
             raise RecordError(f"'{to}' is there already", hint="name a folder that is not there yet")
-        self.use().add("exported", {"what": "log", "recipient": recipient}, {**private, "operator": operator()})
+        self.use().add("exported", {"what": "log", "recipient": recipient}, {**private, "operator": config.operator()})
         with self.log.locked():
-            shutil.copytree(self.folder, to)
+            try:
+                shutil.copytree(self.folder, to)
+            except OSError as fault:  # shutil.Error is one
+                raise RecordError(f"the copy '{to}' cannot be written: {fault.strerror or fault}") from fault
 
     def erase(self, what: str, name: str, why: str) -> int:
         """Destroy the key of a subject, by name, or of a use, by number; how many keys that were, 0 or 1.
@@ -187,7 +204,9 @@ class Record:
         """
         if why not in ERASED_WORDS:  # before the key is gone
             raise RecordError(f"'{why}' is no reason for an erasure: expected {', '.join(ERASED_WORDS)}")
-        keys = self.store.erase(self.pseudonym("subject", name) if what == "subject" else name)
+        if what == "use" and not re.fullmatch("[0-9a-f]{32}", name):
+            raise RecordError(f"'{name}' is no number of a use", hint="`houselights log show --json` shows them whole")
+        keys = self.store.erase(self.pseudonym("subject", name_of(name)) if what == "subject" else name)
         self.use().add("erased", {"what": what, "why": why, "keys": keys})
         return keys
 
@@ -231,6 +250,7 @@ class Use:
     def __init__(self, record: Record, number: str, entries: Sequence[bytes] = ()) -> None:
         """A use that goes on after these entries of it."""
         self.record, self.number, self.entries = record, number, list(entries)
+        self._resumed = bool(entries)
         self.last = -1
         """Number in the log of the last entry."""
         self._lock, self._broken = Lock(), False
@@ -262,7 +282,7 @@ class Use:
                 kind=kind,
                 time=UNKNOWN,
                 use=self.number,
-                actor=self.record.pseudonym("actor", operator()),
+                actor=self.record.pseudonym("actor", config.operator()),
                 facts=facts,
                 after=leaf_hash(self.entries[-1]).hex() if self.entries else None,
                 payload=payload,
@@ -270,25 +290,29 @@ class Use:
             if payload is not None:
                 self.record.store.seal(payload, parts)
             with self.record.log.locked():  # entries stand in the order of their times
+                if self._resumed and _chain(self.record.entries(), self.number) != self.entries:
+                    raise RecordError(f"somebody went on with use '{self.number}' meanwhile", hint="try it again")
                 entry = bytes(replace(draft, time=self.record.clock().strftime("%Y-%m-%dT%H:%M:%SZ")))
                 self._broken = True
                 self.last = self.record.log.append([entry])
+                self.entries.append(entry)
                 self._broken = False
-            self.entries.append(entry)
             return self.last
 
     @staticmethod
     def _part(holder: str, content: Mapping[str, Any]) -> Part:
-        return Part(holder, canonical({"": os.urandom(SECRET).hex(), **content}))  # the salt, first in every sort
+        return Part(
+            holder, canonical({"": os.urandom(SECRET).hex(), **_sealable(content)})
+        )  # the salt, first in every sort
 
     def take_in(self, sha256: str, name: str, purpose: str) -> dict[str, str]:
         """A tag for a film in this use's entries; its intake is recorded if this is the first that is seen of it."""
         label, film = self.record.label(sha256), self.record.pseudonym("film", sha256)
-        if self.record.store.first_time(film):
-            intake = self.record.use()
-            facts = {"purpose": purpose, "footage": disclosure.new_tag(label), "fixed": False}
-            intake.add("footage-taken-in", facts, {"name": name, "sha256": sha256})
-            self.record.store.note_film(film)
+        with self.record.log.locked():
+            if self.record.store.first_time(film):
+                facts = {"purpose": purpose, "footage": disclosure.new_tag(label), "fixed": False}
+                self.record.use().add("footage-taken-in", facts, {"name": name, "sha256": sha256})
+                self.record.store.note_film(film)
         return disclosure.new_tag(label)
 
     @contextmanager
@@ -322,12 +346,13 @@ def _chain(entries: Sequence[bytes], number: str) -> list[bytes]:
     return [entry for entry in entries if said in entry]
 
 
-def operator() -> str:
-    """The account that this program runs under."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no name for the number, as in some containers
-        return f"uid {os.getuid()}"
+def _sealable(value: Any) -> Any:  # noqa: ANN401 - whatever is sealed
+    """The same with text that UTF-8 can hold: a file's name may be any bytes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {name: _sealable(each) for name, each in value.items()}
+    return [_sealable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _secret(path: Path, *, make: bool) -> bytes:
@@ -348,16 +373,17 @@ def _secret(path: Path, *, make: bool) -> bytes:
     return secret
 
 
-def _derived(secret: bytes, what: str) -> bytes:
-    return HKDF(SHA256(), SECRET, None, f"houselights/record/1 {what}".encode()).derive(secret)
+def _derived(secret: bytes, origin: str, what: str) -> bytes:
+    """A key for one thing in one log: two records with one key file have nothing in common."""
+    return HKDF(SHA256(), SECRET, None, f"houselights/record/1 {what} {origin}".encode()).derive(secret)
 
 
-def _signer(private: Path, secret: bytes, name: str | None) -> Signer:
-    """The signer under the log's name: the given one for a new log, else one that no other log has."""
+def _origin(private: Path, name: str | None) -> str:
+    """The log's name: the one it has, the given one for a new log, else one that no other log has."""
     try:
         origin = (private / "newest").read_text("utf-8").split("\n", 1)[0]
     except (FileNotFoundError, UnicodeDecodeError):
-        origin = name or f"houselights.local/{Signer('', secret).key.public[:8].hex()}"
+        origin = name or f"houselights.local/{os.urandom(8).hex()}"
     if not origin or any(c.isspace() or c == "+" or not c.isprintable() for c in origin):
         raise RecordError(f"'{origin}' cannot name a log", hint="take a name like example.org/footage")
-    return Signer(origin, secret)
+    return origin

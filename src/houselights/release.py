@@ -23,7 +23,7 @@ from houselights import __version__, intake, models, odds, policy, runtime
 from houselights import window as windows
 from houselights.batch import ALIKE_FMR, recorded
 from houselights.check import check
-from houselights.config import cache_dir
+from houselights.config import cache_dir, operator
 from houselights.cover import Fill, Picture, picture_of
 from houselights.credential import Signer, sign
 from houselights.detections import Detections, key
@@ -33,14 +33,14 @@ from houselights.edits import to_json as edits_json
 from houselights.errors import Error, FootageError, GalleryError, ReleaseError
 from houselights.files import settle, whole
 from houselights.film import PHOTOGRAPHS, Film, FilmSettings, write_photograph
-from houselights.footage import Footage, Tally, streams_beside
+from houselights.footage import Footage, Tally, identity, streams_beside
 from houselights.frame import Frame
 from houselights.gallery import Enroller, Gallery, entries
 from houselights.heads import SURE, Finder, Heads, Recall, heads, looks
 from houselights.ledger import Ledger
 from houselights.manifest import Box, Check, Finding, Manifest, Output, Place, Recorded, Source, Timing, box_at
 from houselights.manifest import read as read_manifest
-from houselights.record import Record, Use, operator
+from houselights.record import Record, Use
 from houselights.sampling import Sampling
 from houselights.scan import Job, Range, RestartError, observe, scan
 from houselights.sound import AudioPlan
@@ -142,6 +142,7 @@ def release(request: Request, record: Record, watcher: Watcher) -> Released:
         ModelError: weights are missing.
         RecordError: the release cannot be recorded, so there is none.
     """
+    before = identity(request.source) if request.source.exists() else ()
     footage = Footage(request.source)
     with record.use().refusing("release", footage.facts.sha256):
         policy.check_release(request.authority, len(request.keep) + len(request.hide))
@@ -152,7 +153,7 @@ def release(request: Request, record: Record, watcher: Watcher) -> Released:
     use = record.use()
     facts = _record_start(use, request, footage.facts.sha256)
     with use.failing("release-failed"):
-        return _Work(request, footage, changes, watcher).release(use, facts)
+        return _Work(request, footage, changes, watcher).release(use, facts, before)
 
 
 def _record_start(use: Use, request: Request, sha256: str) -> dict[str, object]:
@@ -264,7 +265,7 @@ class _Work:
         self._source = ("", False)  # format of the first picture, and whether it is interlaced
         self.ledger = Ledger()
 
-    def release(self, use: Use, facts: dict[str, object]) -> Released:
+    def release(self, use: Use, facts: dict[str, object], before: tuple[int, ...]) -> Released:
         """All three passes, and the record of them."""
         request = self._request
         began = time.perf_counter()
@@ -274,6 +275,8 @@ class _Work:
         try:
             output = self.write(partial)
             written = time.perf_counter()
+            if identity(request.source) != before:
+                raise ReleaseError(f"'{request.source}' changed while it was read", hint="release a copy of it")
             self._watcher.stage("checking", output.duration_s)
             uses = self.ledger.uses()
             checked = check(
@@ -290,9 +293,9 @@ class _Work:
             blocked = bool(checked.findings) and request.allow_findings is None
             timing = Timing(*(round(s, 3) for s in (ended - began, found - began, written - found, ended - written)))
             checked = replace(checked, allowed=_allowed(request, checked))
-            manifest = replace(
-                self.manifest(output, checked, timing), record=_recorded(use, request, self._footage.facts.sha256)
-            )
+            manifest = self.manifest(output, checked, timing)
+            if not blocked:
+                manifest = replace(manifest, record=_recorded(use, request, self._footage.facts.sha256))
             path = beside(request.out, "blocked") if blocked else request.out
             if blocked:
                 use.add("release-blocked", {"findings": len(checked.findings)})

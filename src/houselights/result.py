@@ -187,4 +187,5 @@ class Result:
     def to_json(self) -> str:
         """The document behind `--json`: keys in the order of docs/json.md, UTF-8, indented."""
         document = {"schema": self.schema, **{k: v for k, v in asdict(self).items() if k != "schema"}}
-        return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return text.encode("utf-8", "backslashreplace").decode()  # a file's name may be any bytes

@@ -117,7 +117,8 @@ class Store:
             RecordError: it cannot be destroyed.
         """
         with self._open() as base:
-            return base.execute("DELETE FROM keys WHERE holder = ?", (holder,)).rowcount
+            free = "id NOT IN (SELECT key FROM documents)"  # documents are no payloads: nobody erases an actor
+            return base.execute(f"DELETE FROM keys WHERE holder = ? AND {free}", (holder,)).rowcount  # noqa: S608
 
     def keep(self, kind: str, number: str, content: bytes) -> None:
         """Keep a document under its pseudonym, in place of an older one; on the disk when this returns.
@@ -171,7 +172,7 @@ class Store:
 
 def pseudonym(key: bytes, kind: str, text: str) -> str:
     """What stands for a name in one log: 32 hexadecimal digits that only the key's owner can make again."""
-    return hmac.new(key, f"{kind}\0{text}".encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(key, f"{kind}\0{text}".encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:32]
 
 
 def _own_key(base: sqlite3.Connection, wrapping: AESGCM, holder: str) -> tuple[int, AESGCM]:

@@ -65,3 +65,11 @@ def visible(value: object) -> object:
     if type(value) is not str:  # what the template engine has made safe is a subclass of str
         return value
     return "".join(f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in UNSEEN and c not in KEPT else c for c in value)
+
+
+def name_of(text: str) -> str:
+    """A subject's name: composed Unicode without control characters, so that no name can act on a screen."""
+    kept = "".join(
+        c for c in unicodedata.normalize("NFC", text) if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    )
+    return kept.strip() or "unnamed"
