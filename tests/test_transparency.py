@@ -45,10 +45,11 @@ DOOR = SEARCH | {"purpose": "venue-exclusion", "deployment": "dd" * 16, "until":
 ID, HASH, TIME = "c" * 32, "e" * 64, "2026-01-01T00:00:00Z"
 ENDED: dict[str, Any] = {"deployment": "dd" * 16, "faces": 20_000, "candidates": 3, "why": "done"}
 WHO = {"basis": "Order 12", "authorised_by": "Doe", "operator": "op", "gallery": "g", "source": "s"}
-WHY = {"recipient": "Roe", "reason": "asked", "operator": "op"}
+WHY = {"recipient": "Roe", "reason": "asked", "operator": "op", "sha256": "ab" * 32}
 PRIVATE: dict[str, Mapping[str, object]] = {
     "search-started": WHO, "search-finished": WHO | {"films": []}, "release-started": WHO, "exported": WHY,
     "released": {"source": "s", "output": "o", "manifest": "m"}, "disclosed": WHY, "disclosure-refused": WHY,
+    "disclosure-asked": WHY,
 }  # fmt: skip
 JANUARY = (date(2026, 1, 1), date(2026, 1, 31))
 NEVER = r"match|identif|\bhits?\b|positive|confiden|certain|probab|recognised|suspect|target|offender"
