@@ -1,12 +1,21 @@
 """What may be done, asked before anything is decoded."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+from conftest import GREEN, Unwatched
 from hypothesis import given
 from hypothesis import strategies as st
+from test_record import Silent
 
-from houselights import policy
+from houselights import batch, demo, policy
 from houselights.config import operator
-from houselights.errors import PolicyError
+from houselights.entry import Entry
+from houselights.errors import PolicyError, SettingsError
+from houselights.record import Record
+from houselights.release import Request, release
+from houselights.templates import Recogniser
 from houselights.types import Authority, Purpose
 
 
@@ -72,3 +81,92 @@ def test_hiding_everybody_needs_no_purpose_and_comparing_does() -> None:
         policy.check_release(policy.authority("crime-suspect", "warrant 7", "a judge"), subjects=1)
     with pytest.raises(PolicyError, match="without a basis"):
         policy.check_release(Authority(Purpose.SUBJECT_ACCESS, "", ""), subjects=1)
+
+
+S7135 = """
+[policy]
+packs = ["us-ny-s7135"]
+
+[place]
+actor = "venue"
+venue = "public-accommodation"
+event = "sport"
+jurisdiction = "US-NY-NYC"
+"""
+
+
+@pytest.fixture
+def arena(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The settings of an arena in New York where the bill S7135 is kept."""
+    path = tmp_path / "houselights.toml"
+    path.write_text(S7135)
+    monkeypatch.setenv("HOUSELIGHTS_CONFIG", str(path))
+    return path
+
+
+def test_a_ban_that_is_on_refuses_and_names_rule_and_source(arena: Path) -> None:
+    """R15: with the pack on, a search is refused with rule and source; with consent, or the pack off, it is not."""
+    use = policy.authority("crime-suspect", "warrant 7", "a judge")
+    with pytest.raises(PolicyError, match=r"us-ny-s7135.*S7135") as caught:
+        policy.check_search(use, 1, {"consent": "none"})
+    assert caught.value.rule == "banned"
+    with pytest.raises(PolicyError):
+        policy.check_release(policy.authority("subject-access", "a request", "R."), 1, {"consent": "none"})
+    policy.check_search(use, 1, {"consent": "written"})
+    arena.write_text("[policy]\npacks = []\n")
+    policy.check_search(use, 1, {"consent": "none"})
+
+
+def test_a_fact_that_nobody_stated_is_no_way_round(arena: Path) -> None:
+    """A rule that needs a fact refuses while it is unknown; the place and the day are not stated for one use."""
+    use = policy.authority("crime-suspect", "warrant 7", "a judge")
+    with pytest.raises(PolicyError, match="consent"):
+        policy.check_search(use, 1)
+    for name, value in (
+        ("jurisdiction", "US-TX"),
+        ("date", "2020-01-01"),
+        ("purpose", "consented"),
+        ("compares", False),
+    ):
+        with pytest.raises(SettingsError, match=f"'{name}' cannot be stated for one use"):
+            policy.check_search(use, 1, {"consent": "none", name: value})
+    arena.write_text(S7135.replace('jurisdiction = "US-NY-NYC"\n', ""))
+    with pytest.raises(PolicyError, match=r"jurisdiction|houselights\.toml"):
+        policy.check_search(use, 1, {"consent": "none"})
+
+
+def test_a_banned_search_is_recorded_and_nothing_is_opened(film: Path, tmp_path: Path, arena: Path) -> None:
+    """R15: the log has the pack that came into force and the refusal; no film was opened and no template made."""
+    assert arena.exists()
+    record = Record(tmp_path / "record")
+    with pytest.raises(PolicyError, match="us-ny-s7135"):
+        batch.run(replace(demo.request(film), facts={"consent": "none"}), record, Silent())
+    entries = [Entry.parse(entry) for entry in record.entries()]
+    assert [(e.facts["pack"], e.facts["change"]) for e in entries if e.kind == "policy-changed"] == [
+        ("house", "enabled"),
+        ("us-ny-s7135", "enabled"),
+    ]
+    assert (entries[-1].kind, entries[-1].facts["rule"]) == ("refused", "banned")
+    assert not any(entry.kind == "search-started" for entry in entries)
+    arena.write_text("")
+    record.state_rules()
+    record.state_rules()
+    last = Entry.parse(record.entries()[-1])
+    assert (last.facts["pack"], last.facts["change"]) == ("us-ny-s7135", "disabled")
+
+
+def test_where_recognition_is_banned_hiding_everybody_still_runs(
+    scene: Path, tmp_path: Path, arena: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R17: the release is made, and no embedding model is loaded for it."""
+    assert arena.exists()
+
+    def loaded(*_: object) -> None:
+        raise AssertionError("an embedding model was loaded")
+
+    monkeypatch.setattr(Recogniser, "__init__", loaded)
+    plain = Request(scene / "event.mp4", tmp_path / "out.mp4", fill=GREEN, until_s=0.3)
+    assert release(plain, Record(tmp_path / "record"), Unwatched()).path.exists()
+    keeping = replace(plain, keep=(scene / "gallery",), authority=policy.authority("subject-access", "art. 15", "R."))
+    with pytest.raises(PolicyError, match="us-ny-s7135"):
+        release(replace(keeping, facts={"consent": "none"}), Record(tmp_path / "record"), Unwatched())

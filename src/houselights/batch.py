@@ -7,9 +7,9 @@ opened, the end before anybody can see what was found.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import local
@@ -19,7 +19,7 @@ import av.error
 import cv2
 
 from houselights import footage as footages
-from houselights import intake, models, odds, policy, runtime
+from houselights import intake, models, odds, packs, policy, runtime
 from houselights import search as searches
 from houselights.config import cache_dir, operator
 from houselights.detections import Detections, key
@@ -68,6 +68,8 @@ class Request:
     resume: bool = True
     jobs: int = 1
     """Files at a time."""
+    facts: Mapping[str, packs.Value] = field(default_factory=dict)
+    """What is stated of this use for the packs of rules, see docs/policy.md."""
 
 
 class Watcher(Protocol):
@@ -124,8 +126,9 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
     """
     began, started = time.perf_counter(), datetime.now(UTC)
     offered, refused = entries(request.gallery, list(request.persons))
+    record.state_rules()
     with record.refusing("search"):
-        policy.check_search(request.authority, len({entry.subject for entry in offered}))
+        policy.check_search(request.authority, len({entry.subject for entry in offered}), request.facts)
     files, passed_over = footages.find(list(request.footage))
     if not files:
         names = ", ".join(f"'{path}'" for path in request.footage)

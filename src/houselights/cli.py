@@ -23,6 +23,7 @@ from houselights import (
     display,
     models,
     odds,
+    packs,
     pictures,
     policy,
     report,
@@ -37,6 +38,7 @@ from houselights import release as releases
 from houselights.cast import read_cast
 from houselights.cli_actor import actor_app, intake_command
 from houselights.cli_log import KeyOption, LogOption, counted, log_app, opened
+from houselights.cli_policy import policy_app
 from houselights.cover import Fill
 from houselights.credential import Signer
 from houselights.custody import CustodyError
@@ -62,12 +64,17 @@ models_app = typer.Typer(no_args_is_help=True, help="Weights: list, fetch and ve
 app.add_typer(models_app, name="models")
 app.add_typer(log_app, name="log")
 app.add_typer(actor_app, name="actor")
+app.add_typer(policy_app, name="policy")
 app.command("intake")(intake_command)
 report_app = typer.Typer(no_args_is_help=True, help="Reports over many uses.")
 app.add_typer(report_app, name="report")
 
 RecogniserOption = Annotated[
     str, typer.Option("--recogniser", help="A name from `models list`, or FILE.onnx.", metavar="NAME|FILE")
+]
+FactOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Stated of this use, for the rules: consent=written. May be repeated.", metavar="NAME=VALUE"),
 ]
 AcceptOption = Annotated[bool, typer.Option("--accept-licence", help="Accept the recogniser's licence terms.")]
 
@@ -142,6 +149,7 @@ def search(
         bool, typer.Option("--crowd", help="Look for faces at twice the size as well: finds smaller ones, slower.")
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Files searched at a time.")] = 1,
+    fact: FactOption = None,
 ) -> None:
     """Search footage for named people."""
     record = opened()
@@ -151,7 +159,7 @@ def search(
         footage=tuple(footage), authority=authority, gallery=gallery,
         persons=tuple(person or ()), recogniser=recogniser, accept_licence=accept_licence, calibration=calibration,
         threshold_fmr=threshold_fmr, sampling=Sampling.parse(sample), detector_width=detector_width, crowd=crowd,
-        since_s=since, until_s=until, resume=resume, jobs=jobs,
+        since_s=since, until_s=until, resume=resume, jobs=jobs, facts=_facts(fact),
     )  # fmt: skip
     _fetch_if_missing("detector", "recogniser" if recogniser == models.default("recogniser").name else "detector")
     with display.SearchBars() as bars:
@@ -159,6 +167,10 @@ def search(
     _show(outcome, json, report_file)
     if any(use.error for use in outcome.result.footage):
         raise typer.Exit(PARTLY)
+
+
+def _facts(stated: list[str] | None) -> dict[str, packs.Value]:
+    return dict(packs.read_fact(text) for text in stated or ())
 
 
 def _show(outcome: batch.Outcome, json: Path | None, report_file: Path | None) -> None:
@@ -246,12 +258,13 @@ def redact(
     disclose: Annotated[
         bool, typer.Option(help="Let whoever has the manifest and the log list every use of the source.")
     ] = True,
+    fact: FactOption = None,
 ) -> None:
     """Make a copy in which every head is hidden, or all but those who may be seen."""
     record = opened()
     with record.refusing("release"):
         authority = policy.authority(purpose, basis, authorised_by) if purpose else None
-        policy.check_release(authority, len(keep or ()) + len(hide or ()))
+        policy.check_release(authority, len(keep or ()) + len(hide or ()), _facts(fact))
     request = releases.Request(
         source=footage, out=out, authority=authority,
         keep=tuple(keep or ()), hide=tuple(hide or ()), edits=edits, fill=Fill(_one_of("--fill", fill, "solid",
@@ -260,7 +273,7 @@ def redact(
         codec=_one_of("--codec", codec, "h264", "hevc", "av1"), quality=quality,
         recall=Recall(_one_of("--recall", recall, *Recall)), manifest=manifest, allow_findings=allow_findings,
         recogniser=recogniser, accept_licence=accept_licence, threshold_fmr=threshold_fmr,
-        signer=_signer(sign, sign_key), disclose=disclose,
+        signer=_signer(sign, sign_key), disclose=disclose, facts=_facts(fact),
     )  # fmt: skip
     _fetch_if_missing("detector", "second-detector", *(("recogniser",) if request.compares else ()))
     if footage.is_dir():

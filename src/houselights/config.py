@@ -3,6 +3,7 @@
 | variable             | what it sets                                                     |
 |----------------------|------------------------------------------------------------------|
 | `HOUSELIGHTS_RECORD` | the record, in place of `~/.local/share/houselights/record`      |
+| `HOUSELIGHTS_CONFIG` | the settings, in place of `houselights.toml` in this folder        |
 | `HOUSELIGHTS_KEY`    | the record's key file, in place of `private/key` in the record   |
 | `HOUSELIGHTS_CACHE`  | the cache, in place of the user's own (`~/.cache/houselights`)   |
 | `HOUSELIGHTS_MODELS` | the folder of weights, in place of `models` in the cache         |

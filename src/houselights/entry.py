@@ -62,6 +62,7 @@ HASH = _text("[0-9a-f]{64}")  # of something that is nobody's: a model, a rule p
 TIME = _text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 NUMBER = _text(r"-?[0-9]{1,9}(\.[0-9]{1,9})?(e[+-]?[0-9]{1,2})?")  # a fraction, in words of its own: JSON's may differ
 SOFTWARE = _text(r"houselights [0-9]+(\.[0-9]+){1,2}[0-9a-z.]{0,12}")
+PACK = _text(r"[a-z0-9][a-z0-9.-]{0,39}")
 TAG = _all_of(salt=ID, tag=HASH)
 """Of a film: only who has its disclosure secret can tell which, see `disclosure.py`."""
 MODEL = _all_of(role=_one_of("detector", "second-detector", "recogniser"), sha256=HASH)
@@ -156,7 +157,7 @@ KINDS: dict[str, dict[str, Check]] = {
                       "key": HASH},
     "gallery-changed": {"gallery": ID, "change": _one_of("added", "removed", "reviewed", "expired", "restored"),
                         "subjects": _count},
-    "policy-changed": {"pack": _text("[a-z0-9-]{1,40}"), "sha256": HASH, "change": _one_of("enabled", "disabled")},
+    "policy-changed": {"pack": PACK, "sha256": HASH, "change": _one_of("enabled", "disabled")},
     # review
     "review-decided": {"candidate": ID, "by": ID, "decision": DECISION},
     "outcome-known": {"candidate": ID, "outcome": _one_of("true", "false", "unknown")},

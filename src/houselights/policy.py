@@ -6,10 +6,15 @@ finite list of subjects. Rule packs and cases will be asked in the same call.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from houselights import packs
 from houselights.config import operator
-from houselights.errors import PolicyError
+from houselights.errors import PolicyError, SettingsError
 from houselights.types import Authority, Purpose
 
+FIXED = ("action", "answered_for", "compares", "date", "mode", "purpose", "subjects")
+"""Facts that packs get from the program itself."""
 CONSENT = "consent of the people searched for"
 RELEASES = (Purpose.CONSENTED, Purpose.SUBJECT_ACCESS, Purpose.PUBLIC_RELEASE, Purpose.EVALUATION)
 """Purposes for which somebody may be compared with a photograph in order to be shown or hidden."""
@@ -47,11 +52,12 @@ def authority(purpose: str, basis: str | None, authorised_by: str | None) -> Aut
     return Authority(known, basis, authorised_by)
 
 
-def check_search(use: Authority, subjects: int) -> None:
-    """Return if this search may be made.
+def check_search(use: Authority, subjects: int, facts: Mapping[str, packs.Value] | None = None) -> None:
+    """Return if this search may be made; `facts` are what is stated of it besides, for the packs of rules.
 
     Raises:
         PolicyError: it may not, with the rule's words.
+        SettingsError: `houselights.toml` says what it may not.
     """
     _answered_for(use)
     if use.purpose is Purpose.PUBLIC_RELEASE:
@@ -62,13 +68,15 @@ def check_search(use: Authority, subjects: int) -> None:
         msg = "a search needs at least one named subject: footage is never searched for whoever is in it"
         hint = "name a gallery with --gallery or a photograph with --person"
         raise PolicyError(msg, rule="named-subjects-only", hint=hint)
+    packs.require(packs.setup().decide(action="search", mode="file", compares=True, **_stated(use, subjects, facts)))
 
 
-def check_release(use: Authority | None, subjects: int) -> None:
+def check_release(use: Authority | None, subjects: int, facts: Mapping[str, packs.Value] | None = None) -> None:
     """Return if this release may be made. Without subjects nobody is compared with anybody, and it may.
 
     Raises:
         PolicyError: it may not, with the rule's words.
+        SettingsError: `houselights.toml` says what it may not.
     """
     if subjects == 0:
         return
@@ -82,6 +90,21 @@ def check_release(use: Authority | None, subjects: int) -> None:
         msg = f"purpose '{use.purpose}' does not allow a release to compare people; these do: {listed}"
         hint = "without --keep and --hide every head is hidden, for any purpose"
         raise PolicyError(msg, rule="purpose-allows-comparison", hint=hint)
+    packs.require(packs.setup().decide(action="release", mode="redact", compares=True, **_stated(use, subjects, facts)))
+
+
+def _stated(use: Authority, subjects: int, facts: Mapping[str, packs.Value] | None) -> dict[str, packs.Value]:
+    """What packs are told of a use. The place and the day are not what somebody states for one use.
+
+    Raises:
+        SettingsError: a fact is stated that is not a use's own.
+    """
+    fixed = [name for name in facts or () if name in packs.PLACE or name in FIXED]
+    if fixed:
+        hint = "the place stands in houselights.toml; purpose, day and people are as they are"
+        raise SettingsError(f"'{fixed[0]}' cannot be stated for one use", hint=hint)
+    answered_for = bool(use.basis and use.authorised_by)
+    return {**(facts or {}), "purpose": str(use.purpose), "answered_for": answered_for, "subjects": subjects}
 
 
 def _answered_for(use: Authority) -> None:

@@ -9,6 +9,7 @@ Nothing may be shown before `Use.add` came back: then its entry is on the disk, 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ from typing import Any, Literal
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from houselights import __version__, config, disclosure, vrf
+from houselights import __version__, config, disclosure, packs, vrf
 from houselights.custody import (
     Checkpoint,
     CustodyError,
@@ -45,6 +46,7 @@ from houselights.words import name_of
 
 UNKNOWN = "1970-01-01T00:00:00Z"  # until the entry's turn has come
 DERIVED = ("names", "disclosure", "signing", "store")  # what keys are made from the one that is kept
+RULES = "in force"
 SECRET = 32  # bytes of the key, and of each key that is made from it
 Clock = Callable[[], datetime]
 Opened = Literal["none", "last", "all"]
@@ -101,6 +103,25 @@ class Record:
             return
         with whole(stated) as file:
             file.write(software.encode())
+
+    def state_rules(self) -> None:
+        """An entry for each pack of rules that was switched on or off, or changed, since the last use.
+
+        Raises:
+            RecordError: it cannot be recorded.
+            SettingsError: `houselights.toml` says what it may not.
+        """
+        now = {pack.name: pack.sha256 for pack in packs.setup().enabled}
+        with self.log.locked():
+            before = json.loads(self.store.document("rules", RULES) or b"{}")
+            for name in sorted(before.keys() | now.keys()):
+                old, new = before.get(name), now.get(name)
+                if old and old != new:
+                    self.use().add("policy-changed", {"pack": name, "sha256": old, "change": "disabled"})
+                if new and old != new:
+                    self.use().add("policy-changed", {"pack": name, "sha256": new, "change": "enabled"})
+            if before != now:
+                self.store.keep("rules", RULES, canonical(now))
 
     @property
     def key(self) -> Key:

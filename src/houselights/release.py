@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain, zip_longest
@@ -19,7 +19,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from houselights import __version__, intake, models, odds, policy, runtime
+from houselights import __version__, intake, models, odds, packs, policy, runtime
 from houselights import window as windows
 from houselights.batch import ALIKE_FMR, recorded
 from houselights.check import check
@@ -86,6 +86,8 @@ class Request:
     threshold_fmr: float = 1e-5
     disclose: bool = True
     """Whether the manifest lets everybody list what was done with the source."""
+    facts: Mapping[str, packs.Value] = field(default_factory=dict)
+    """What is stated of this use for the packs of rules, see docs/policy.md."""
     signer: Signer | None = None
     """Who signs a content credential in the released file; none is written where None."""
 
@@ -144,8 +146,9 @@ def release(request: Request, record: Record, watcher: Watcher) -> Released:
     """
     before = identity(request.source) if request.source.exists() else ()
     footage = Footage(request.source)
+    record.state_rules()
     with record.use().refusing("release", footage.facts.sha256):
-        policy.check_release(request.authority, len(request.keep) + len(request.hide))
+        policy.check_release(request.authority, len(request.keep) + len(request.hide), request.facts)
         if request.compares and request.authority:
             intake.check(record, footage.facts.sha256, request.source.name, request.authority.purpose)
     _check_names(request, footage)
