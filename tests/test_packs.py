@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from houselights import entry, packs, policy
 from houselights.cli_policy import policy_app
 from houselights.errors import PolicyError, SettingsError
-from houselights.packs import Decision, Facts, Pack
+from houselights.facts import KINDS, OPTIONAL, PLACE, WORDS, Facts, read_fact
+from houselights.packs import Decision, Pack
 from houselights.types import Authority, Purpose
 
 ALL = packs.load()
@@ -53,12 +54,12 @@ def ask(facts: Facts, *names: str) -> Decision:
 def value(name: str, random: Random) -> object:
     """Return something that a fact can be."""
     kinds: dict[str, Sequence[object]] = {
-        "word": packs.WORDS.get(name, ()),
+        "word": WORDS.get(name, ()),
         "flag": (False, True),
         "count": (0, 1, 2, 3, 1000, 1001, 2000, 2001),
         "date": (date(2020, 1, 1), date(2025, 2, 1), TODAY),
     }
-    return None if name in packs.OPTIONAL and random.random() < 0.2 else random.choice(kinds[packs.KINDS[name]])
+    return None if name in OPTIONAL and random.random() < 0.2 else random.choice(kinds[KINDS[name]])
 
 
 def some_facts(**fixed: Any) -> st.SearchStrategy[Facts]:  # noqa: ANN401 - the fields of Facts
@@ -67,8 +68,8 @@ def some_facts(**fixed: Any) -> st.SearchStrategy[Facts]:  # noqa: ANN401 - the 
 
     def facts(random: Random) -> Facts:
         near = random.choice(examples)
-        drawn = {name: getattr(near, name) for name in packs.KINDS}
-        names = random.sample(list(packs.KINDS), k=random.choice([1, 2, 4, 8, len(packs.KINDS)]))
+        drawn = {name: getattr(near, name) for name in KINDS}
+        names = random.sample(list(KINDS), k=random.choice([1, 2, 4, 8, len(KINDS)]))
         drawn |= {name: value(name, random) for name in names} | fixed
         return Facts(**(drawn | {"compares": drawn["compares"] or drawn["action"] == "search"}))
 
@@ -113,8 +114,8 @@ def test_every_refusal_has_a_word_in_the_log() -> None:
 
 def test_the_words_of_facts_are_those_of_the_log() -> None:
     """Recipients and purposes are the log's."""
-    assert set(packs.WORDS["recipient"]) == {*entry.RECIPIENT_WORDS, "unstated"}
-    assert all(entry.PURPOSE(word) for word in packs.WORDS["purpose"] if word != "unstated")
+    assert set(WORDS["recipient"]) == {*entry.RECIPIENT_WORDS, "unstated"}
+    assert all(entry.PURPOSE(word) for word in WORDS["purpose"] if word != "unstated")
 
 
 def test_only_the_house_permits() -> None:
@@ -170,7 +171,7 @@ def test_a_sporting_event_in_new_york_is_refused_where_the_pack_is_on() -> None:
 
 @pytest.mark.parametrize(("event", "pack"), [("sport", "us-ny-s2424"), ("concert", "us-ny-40b")])
 @pytest.mark.parametrize("action", ["refuse-admission", "eject"])
-@pytest.mark.parametrize("category", packs.WORDS["category"])
+@pytest.mark.parametrize("category", WORDS["category"])
 def test_a_dispute_turns_no_ticket_holder_away(event: str, pack: str, action: str, category: str) -> None:
     """R16: the rule is on the action: no category but conduct leads to it, and the search itself is not refused."""
     decision = ask(replace(TURNED_AWAY, event=event, action=action, category=category), pack)
@@ -260,7 +261,7 @@ def test_the_order_of_rules_in_a_file_decides_nothing(facts: Facts, pack: Pack, 
 def test_to_know_less_never_allows_more(facts: Facts, enabled: list[Pack], random: Random) -> None:
     """R15: of a use that is refused, forgetting a fact makes no allowed one, but for two that the house overlooks."""
     overlooked = {"subject_minor", "quality_ok"}
-    known = sorted(n for n in packs.OPTIONAL - overlooked if getattr(facts, n) is not None)
+    known = sorted(n for n in OPTIONAL - overlooked if getattr(facts, n) is not None)
     lost = random.sample(known, k=random.randint(0, len(known)))
     less = replace(facts, **dict.fromkeys(lost))
     assert packs.decide([HOUSE, *enabled], facts).allowed or not packs.decide([HOUSE, *enabled], less).allowed
@@ -507,7 +508,7 @@ def test_settings_are_found_here_or_named(here: Path, monkeypatch: pytest.Monkey
     (here / "houselights.toml").write_text(NEW_YORK)
     setup = packs.setup()
     assert [pack.name for pack in setup.enabled] == ["house", "us-ny-s7135"]
-    facts = {each.name: getattr(GAME, each.name) for each in fields(GAME) if each.name not in packs.PLACE}
+    facts = {each.name: getattr(GAME, each.name) for each in fields(GAME) if each.name not in PLACE}
     assert setup.decide(**facts).rule == "us-ny-s7135/no-surveillance"
     (here / "other.toml").write_text("[policy]\npacks = []\n")
     monkeypatch.setenv(packs.CONFIG, str(here / "other.toml"))
@@ -542,14 +543,14 @@ def test_settings_are_read_strictly(old: str, new: str, said: str, here: Path) -
 ])  # fmt: skip
 def test_a_fact_is_read_from_words(text: str, read: tuple[str, object]) -> None:
     """NAME=VALUE."""
-    assert packs.read_fact(text) == read
+    assert read_fact(text) == read
 
 
 @pytest.mark.parametrize("text", ["consent", "colour=red", "subjects=-1", "ticketed=1", "date=2026-02-31", "=x", ""])
 def test_what_is_no_fact_is_refused(text: str) -> None:
     """A name that is not there, a value that does not fit."""
     with pytest.raises(SettingsError):
-        packs.read_fact(text)
+        read_fact(text)
 
 
 # the commands
@@ -611,4 +612,4 @@ def test_the_page_lists_every_pack() -> None:
     page = (Path(__file__).parent.parent / "docs" / "policy.md").read_text("utf-8")
     rows = re.findall(r"^\| `([a-z0-9.-]+)` \| ([a-z ]+) \| ([A-Za-z-]+) \|", page, re.MULTILINE)
     assert rows == [(pack.name, pack.status, pack.jurisdiction) for pack in ALL.values()]
-    assert all(f"`{name}`" in page for name in packs.PLACE)
+    assert all(f"`{name}`" in page for name in PLACE)

@@ -19,12 +19,13 @@ import av.error
 import cv2
 
 from houselights import footage as footages
-from houselights import intake, models, odds, packs, policy, runtime
+from houselights import intake, models, odds, policy, runtime
 from houselights import search as searches
 from houselights.config import cache_dir, operator
 from houselights.detections import Detections, key
 from houselights.errors import Error, FootageError, PolicyError, RecordError
 from houselights.faces import Canvas, Detector, canvas
+from houselights.facts import Value
 from houselights.footage import Facts, Footage
 from houselights.gallery import Enroller, Gallery, entries
 from houselights.record import Record, Use
@@ -68,7 +69,7 @@ class Request:
     resume: bool = True
     jobs: int = 1
     """Files at a time."""
-    facts: Mapping[str, packs.Value] = field(default_factory=dict)
+    facts: Mapping[str, Value] = field(default_factory=dict)
     """What is stated of this use for the packs of rules, see docs/policy.md."""
 
 

@@ -23,7 +23,6 @@ from houselights import (
     display,
     models,
     odds,
-    packs,
     pictures,
     policy,
     report,
@@ -43,6 +42,7 @@ from houselights.cover import Fill
 from houselights.credential import Signer
 from houselights.custody import CustodyError
 from houselights.errors import Error, SettingsError
+from houselights.facts import Value, read_fact
 from houselights.files import whole
 from houselights.gallery import Enroller, Portraitist, entries
 from houselights.heads import Recall
@@ -169,8 +169,8 @@ def search(
         raise typer.Exit(PARTLY)
 
 
-def _facts(stated: list[str] | None) -> dict[str, packs.Value]:
-    return dict(packs.read_fact(text) for text in stated or ())
+def _facts(stated: list[str] | None) -> dict[str, Value]:
+    return dict(read_fact(text) for text in stated or ())
 
 
 def _show(outcome: batch.Outcome, json: Path | None, report_file: Path | None) -> None:

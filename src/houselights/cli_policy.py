@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from houselights import display, packs
+from houselights.facts import WORDS, Value, read_fact
 from houselights.packs import Pack, Setup
 
 FAILED = 1  # exit status: an example does not come out as it says
@@ -52,9 +53,9 @@ def show(name: Annotated[str, typer.Argument(help="A name from `policy list`.")]
 @policy_app.command("explain")
 def explain(
     *,
-    action: Annotated[str, typer.Option(help=f"One of: {', '.join(packs.WORDS['action'])}.")] = "search",
-    mode: Annotated[str, typer.Option(help=f"One of: {', '.join(packs.WORDS['mode'])}.")] = "file",
-    purpose: Annotated[str, typer.Option(help=f"One of: {', '.join(packs.WORDS['purpose'])}.")] = "unstated",
+    action: Annotated[str, typer.Option(help=f"One of: {', '.join(WORDS['action'])}.")] = "search",
+    mode: Annotated[str, typer.Option(help=f"One of: {', '.join(WORDS['mode'])}.")] = "file",
+    purpose: Annotated[str, typer.Option(help=f"One of: {', '.join(WORDS['purpose'])}.")] = "unstated",
     compares: Annotated[
         bool, typer.Option("--compares/--compares-nobody", help="Whether anybody is compared with a photograph.")
     ] = True,
@@ -71,14 +72,14 @@ def explain(
     """
     setup = packs.setup()
     more = tuple(packs.named(packs.load(), name) for name in pack or ())
-    facts: dict[str, packs.Value] = {
+    facts: dict[str, Value] = {
         "action": action,
         "mode": mode,
         "purpose": purpose,
         "compares": compares,
         "answered_for": True,
     }
-    stated = {**facts, "subjects": 1, **dict(packs.read_fact(text) for text in fact or ())}
+    stated = {**facts, "subjects": 1, **dict(read_fact(text) for text in fact or ())}
     decision = Setup((*setup.enabled, *more), setup.place, setup.file).decide(**stated)
     for line in decision.lines():
         display.out.print(display.shown(line))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from houselights import packs
 from houselights.config import operator
 from houselights.errors import PolicyError, SettingsError
+from houselights.facts import PLACE, Value
 from houselights.types import Authority, Purpose
 
 FIXED = ("action", "answered_for", "compares", "date", "mode", "purpose", "subjects")
@@ -52,7 +53,7 @@ def authority(purpose: str, basis: str | None, authorised_by: str | None) -> Aut
     return Authority(known, basis, authorised_by)
 
 
-def check_search(use: Authority, subjects: int, facts: Mapping[str, packs.Value] | None = None) -> None:
+def check_search(use: Authority, subjects: int, facts: Mapping[str, Value] | None = None) -> None:
     """Return if this search may be made; `facts` are what is stated of it besides, for the packs of rules.
 
     Raises:
@@ -71,7 +72,7 @@ def check_search(use: Authority, subjects: int, facts: Mapping[str, packs.Value]
     packs.require(packs.setup().decide(action="search", mode="file", compares=True, **_stated(use, subjects, facts)))
 
 
-def check_release(use: Authority | None, subjects: int, facts: Mapping[str, packs.Value] | None = None) -> None:
+def check_release(use: Authority | None, subjects: int, facts: Mapping[str, Value] | None = None) -> None:
     """Return if this release may be made. Without subjects nobody is compared with anybody, and it may.
 
     Raises:
@@ -93,13 +94,13 @@ def check_release(use: Authority | None, subjects: int, facts: Mapping[str, pack
     packs.require(packs.setup().decide(action="release", mode="redact", compares=True, **_stated(use, subjects, facts)))
 
 
-def _stated(use: Authority, subjects: int, facts: Mapping[str, packs.Value] | None) -> dict[str, packs.Value]:
+def _stated(use: Authority, subjects: int, facts: Mapping[str, Value] | None) -> dict[str, Value]:
     """What packs are told of a use. The place and the day are not what somebody states for one use.
 
     Raises:
         SettingsError: a fact is stated that is not a use's own.
     """
-    fixed = [name for name in facts or () if name in packs.PLACE or name in FIXED]
+    fixed = [name for name in facts or () if name in PLACE or name in FIXED]
     if fixed:
         hint = "the place stands in houselights.toml; purpose, day and people are as they are"
         raise SettingsError(f"'{fixed[0]}' cannot be stated for one use", hint=hint)

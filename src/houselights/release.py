@@ -19,7 +19,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from houselights import __version__, intake, models, odds, packs, policy, runtime
+from houselights import __version__, intake, models, odds, policy, runtime
 from houselights import window as windows
 from houselights.batch import ALIKE_FMR, recorded
 from houselights.check import check
@@ -31,6 +31,7 @@ from houselights.edits import Change, covers, proposed
 from houselights.edits import read as read_edits
 from houselights.edits import to_json as edits_json
 from houselights.errors import Error, FootageError, GalleryError, ReleaseError
+from houselights.facts import Value
 from houselights.files import settle, whole
 from houselights.film import PHOTOGRAPHS, Film, FilmSettings, write_photograph
 from houselights.footage import Footage, Tally, identity, streams_beside
@@ -86,7 +87,7 @@ class Request:
     threshold_fmr: float = 1e-5
     disclose: bool = True
     """Whether the manifest lets everybody list what was done with the source."""
-    facts: Mapping[str, packs.Value] = field(default_factory=dict)
+    facts: Mapping[str, Value] = field(default_factory=dict)
     """What is stated of this use for the packs of rules, see docs/policy.md."""
     signer: Signer | None = None
     """Who signs a content credential in the released file; none is written where None."""
