@@ -161,6 +161,11 @@ def test_a_question_is_answered_or_refused_in_the_open(own: Record, film: Path, 
     film.write_bytes(b"another film")
     assert "for another film" in log(*uses, fails=SettingsError)
     assert "one of them" in log("disclose", film, "-o", tmp_path / "z", *to, fails=SettingsError)
+    for wrong in (("--recipient", "everybody"), ("--refuse", "busy")):
+        assert "expected" in log("disclose", film, "-o", tmp_path / "z", *to, *wrong, fails=SettingsError)
+    size = own.log.checkpoint().size
+    log("uses", "--secret", tmp_path / "yes.json")
+    assert own.log.checkpoint().size == size + 1, "reading our own log is recorded"
     other = Record(tmp_path / "other")
     secret = ("--secret", tmp_path / "yes.json", "--log", other.folder, "--key", key(other))
     assert "is for the log" in log("uses", *secret, fails=SettingsError)

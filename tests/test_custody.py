@@ -148,7 +148,7 @@ def signed(text: str, *lines: tuple[str, bytes]) -> Note:
 
 
 def test_a_tile_lies_where_the_format_says() -> None:
-    """The examples of c2sp.org/tlog-tiles, and the borders between whole and part."""
+    """R2: the examples of c2sp.org/tlog-tiles, and the borders between whole and part."""
     assert tile_path(0, 1234067, WIDTH) == "tile/0/x001/x234/067"
     assert tile_path("entries", 1234067, 17) == "tile/entries/x001/x234/067.p/17"
     assert [tile_path(3, n, 256) for n in (0, 999, 1000)] == ["tile/3/000", "tile/3/999", "tile/3/x001/000"]
@@ -159,7 +159,7 @@ def test_a_tile_lies_where_the_format_says() -> None:
 
 
 def test_a_log_of_70000_entries_has_the_tiles_of_the_format_s_example(tmp_path: Path) -> None:
-    """273 whole tiles and one of 112, one whole and one of 17 above, one of 1: right for Go, and each is checked."""
+    """R2: 273 whole tiles and one of 112, one whole and one of 17 above, one of 1: right for Go, and checked."""
     entries = [b'{"use":"%d"}' % index for index in range(70_000)]
     log = written(tmp_path / "log", entries[:65_000], entries[65_000:])
     tiles = sorted(str(path.relative_to(log / "tile")) for path in log.glob("tile/**/*") if path.is_file())
@@ -210,7 +210,7 @@ def test_an_entry_has_65535_bytes_at_most(tmp_path: Path) -> None:
 
 
 def test_the_published_note_is_genuine() -> None:
-    """Go's example has one signature by its key; with one letter changed it has none."""
+    """R2: Go's example has one signature by its key; with one letter changed it has none."""
     key, note = Key.parse(PETER), Note.parse(PETERS)
     assert (key.name, key.kind, key.number.hex(), str(key)) == ("PeterNeumann", LOG, "c74f20a3", PETER)
     assert note.signed(key) == (None,)
@@ -509,7 +509,7 @@ def test_a_log_that_grew_is_whole_and_goes_on(original: Path) -> None:
 
 
 def test_an_edited_entry_is_found(folder: Path) -> None:
-    """By number; the entry that names it no longer does."""
+    """R3: by number; the entry that names it no longer does."""
     rewritten(folder, lambda found: [*found[:44], found[44].replace(b"T10", b"T11"), *found[45:]])
     assert faults(folder) == [
         "entry 300: not the one that was logged",
@@ -559,7 +559,7 @@ def test_the_first_entry_that_differs_is_named(original: Path, place: int) -> No
 
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 299, 599])
 def test_a_truncated_log_is_found(original: Path, tmp_path: Path, size: int) -> None:
-    """Signed anew for fewer entries: the older checkpoint says which are gone."""
+    """R3: signed anew for fewer entries: the older checkpoint says which are gone."""
     shorter = written(tmp_path / "log", chained(size))
     assert faults(shorter) == []
     gone = f"entries {size} to 599: gone, the older checkpoint has 600 entries"
@@ -567,7 +567,7 @@ def test_a_truncated_log_is_found(original: Path, tmp_path: Path, size: int) -> 
 
 
 def test_a_log_that_was_rolled_back_is_found(original: Path) -> None:
-    """An older copy in its place is genuine, but not the newest."""
+    """R3: an older copy in its place is genuine, but not the newest."""
     older = original.with_name("older")
     assert faults(older, original / "checkpoint") == [
         "entries 300 to 599: gone, the older checkpoint has 600 entries",
@@ -575,7 +575,7 @@ def test_a_log_that_was_rolled_back_is_found(original: Path) -> None:
 
 
 def test_deleted_entries_are_found(original: Path, folder: Path) -> None:
-    """One from within a bundle, one from its end, a whole bundle, a bundle with its tile."""
+    """R3: one from within a bundle, one from its end, a whole bundle, a bundle with its tile."""
     behind = [f"entry {index}: it does not name the entry before it in its use" for index in (512, 513, 514)]
     rewritten(folder, lambda found: found[:100] + found[101:])
     lost = "entries 256 to 511: tile/entries/001 does not hold 256 entries"
@@ -625,7 +625,7 @@ def test_a_whole_tile_may_stand_for_its_part(tmp_path: Path) -> None:
 
 
 def test_reordered_entries_are_found(folder: Path) -> None:
-    """Each with the place where it was; entries of one use no longer follow each other."""
+    """R3: each with the place where it was; entries of one use no longer follow each other."""
     rewritten(folder, lambda found: [found[3], *found[1:3], found[0], *found[4:]], number=0)
     assert faults(folder)[:5] == [
         "entry 0: it was entry 3",

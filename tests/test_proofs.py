@@ -96,7 +96,7 @@ def test_the_root_of_every_size_is_the_one_that_the_definition_gives() -> None:
 
 
 def test_every_entry_of_every_size_is_proven_to_sigstore_and_to_us() -> None:
-    """All 45,150 proofs for sizes 1 to 300."""
+    """R1: all 45,150 proofs for sizes 1 to 300."""
     for size in SIZES:
         for index in range(size):
             proof = inclusion(TREE, index, size)
@@ -106,7 +106,7 @@ def test_every_entry_of_every_size_is_proven_to_sigstore_and_to_us() -> None:
 
 @needs_go
 def test_every_entry_of_every_size_is_proven_to_go() -> None:
-    """The same 45,150 proofs."""
+    """R1: the same 45,150 proofs."""
     told = (
         independent.record(leaf(index + 1), index, size, ROOTS[size], inclusion(TREE, index, size))
         for size in SIZES
@@ -124,7 +124,7 @@ def olds(size: int) -> list[int]:
 
 
 def test_every_size_is_proven_to_go_on_from_older_ones() -> None:
-    """Sizes 1 to 300 from several older ones each, from themselves and from nothing."""
+    """R1: sizes 1 to 300 from several older ones each, from themselves and from nothing."""
     for size in SIZES:
         for old in [0, *olds(size)]:
             check_consistency(old, size, ROOTS[old], ROOTS[size], consistency(TREE, old, size))
@@ -202,7 +202,7 @@ def forged_growths() -> Iterator[tuple[int, int, bytes, bytes, list[bytes]]]:
 
 
 def test_no_forged_proof_of_an_entry_holds() -> None:
-    """Neither for us nor for sigstore."""
+    """R1: neither for us nor for sigstore."""
     for one, index, size, root, proof in forged_records():
         with suppress(CustodyError):
             assert root_of_inclusion(one, index, size, proof) != root
@@ -223,7 +223,7 @@ def test_no_forged_proof_of_growth_holds() -> None:
 
 @needs_go
 def test_no_forged_proof_holds_for_go() -> None:
-    """The forgeries are none of our own making only."""
+    """R1: the forgeries are none of our own making only."""
     told = [independent.record(*forged) for forged in forged_records()]
     told += [independent.growth(*forged) for forged in forged_growths()]
     assert not any(independent.go_holds(told))

@@ -140,12 +140,12 @@ def _key(what: Path | None, key: str | None) -> Key:
     return opened().key
 
 
-def counted(log: Path | None, key: str | None) -> tuple[Path, Key]:
+def counted(log: Path | None, key: str | None, what: str = "transparency") -> tuple[Path, Key]:
     """Folder and key of the log that is to be counted; that our own is read is recorded in it."""
     if log is not None:
         return log, _key(log, key)
     record = opened()
-    record.use().add("log-read", {"what": "transparency"})
+    record.use().add("log-read", {"what": what})
     return record.folder, record.key
 
 
@@ -236,7 +236,7 @@ def export(
 ) -> None:
     """Copy the log for somebody who shall check it. It holds no name, no picture and no hash of anybody's data."""
     record = opened()
-    record.export(folder, recipient, {"recipient": to, "reason": reason})
+    record.export(folder, _word("--recipient", recipient, RECIPIENT_WORDS), {"recipient": to, "reason": reason})
     where = display.shown(folder)
     display.out.print(f"{where}: check it with `houselights log verify {where} --key KEY`, the key being")
     sys.stdout.write(f"{record.key}\n")
@@ -272,10 +272,12 @@ def disclose(
         raise SettingsError("a disclosure needs --recipient, or --refuse", hint="one of them, not both")
     record, sha256, private = opened(), footages.digest(film), {"recipient": to, "reason": reason}
     if refuse is not None:
-        _write(output, bytes(record.keep_back(sha256, refuse, private, asked).receipt("last")))
+        ground = _word("--refuse", refuse, GROUND_WORDS)
+        _write(output, bytes(record.keep_back(sha256, ground, private, asked).receipt("last")))
         display.out.print(f"refused and recorded; {display.shown(output)} is the receipt for who asked")
         return
-    _write(output, record.disclose(sha256, str(recipient), private, asked).to_json().encode())
+    known = _word("--recipient", str(recipient), RECIPIENT_WORDS)
+    _write(output, record.disclose(sha256, known, private, asked).to_json().encode())
     where = display.shown(output)
     display.out.print(
         f"{where}: with it and a copy of the log, `houselights log uses FILM --secret {where} --log COPY --key KEY`"
@@ -291,7 +293,7 @@ def uses(
     key: KeyOption = None,
 ) -> None:
     """Was this film ever searched? Lists every use of it that a log states."""
-    folder, known = log or opened().folder, _key(log, key)
+    folder, known = counted(log, key, "entries")
     verdict = custody.verify(folder, known)
     if verdict.faults:
         raise RecordError(f"'{folder}' is not whole: {verdict.faults[0]}", hint="ask for another copy")
@@ -331,6 +333,12 @@ def erase(
     display.out.print(
         f"{keys} keys destroyed" if keys else "nothing was sealed under that name; the asking is recorded"
     )
+
+
+def _word(option: str, value: str, words: tuple[str, ...]) -> str:
+    if value not in words:
+        raise SettingsError(f"{option} is '{value}', expected {', '.join(words)}")
+    return value
 
 
 def _write(file: Path, content: bytes) -> None:
