@@ -15,6 +15,7 @@ from houselights.event import Event, EventSettings, read_truth
 from houselights.record import Record
 from houselights.redact import redact
 from houselights.release import Request
+from houselights.result import FootageUse
 
 FILM = EventSettings(seconds=8, people=6)
 SCENE = EventSettings(seconds=3, people=4, width=640, height=360, cuts=1, occluders=2, variable_rate=True, seed=3)
@@ -30,6 +31,25 @@ class Unwatched:
 
     def progress(self, seconds: float) -> None:
         """Seconds done."""
+
+
+class Silent:
+    """Looks at a search and says nothing."""
+
+    def gallery(self, done: int, total: int) -> None:
+        """Photographs."""
+
+    def files(self, files: list[Path]) -> None:
+        """Footage."""
+
+    def begin(self, file: int, facts: object, *, kept: bool) -> None:
+        """A file is open."""
+
+    def progress(self, file: int, seconds: float, frames: int) -> None:
+        """Seconds done."""
+
+    def end(self, file: int, use: FootageUse) -> None:
+        """A file is done."""
 
 
 settings.register_profile("houselights", deadline=None, derandomize=True, max_examples=40, database=None)

@@ -8,8 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from conftest import GREEN, Unwatched
-from test_record import Silent
+from conftest import GREEN, Silent, Unwatched
 from typer.testing import CliRunner
 
 from houselights import actors, batch, cli, config, custody, demo, disclosure, intake, policy

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from conftest import Silent
 from PIL import Image
 
 from houselights import batch, config, models, pictures, policy
@@ -25,13 +26,6 @@ from houselights.types import Faces, UInt8
 
 WANTED, BESIDE = "P001", "P005"  # people of the AI-generated cast
 HIGH = 640  # pixels: the height of both people's pictures in the footage
-
-
-class Silent:
-    """A watcher who says nothing."""
-
-    def __getattr__(self, name: str) -> object:
-        return lambda *_, **__: None
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import GREEN, Unwatched
+from conftest import GREEN, Silent, Unwatched
 from hypothesis import given
 from hypothesis import strategies as st
-from test_record import Silent
 
 from houselights import batch, demo, policy
 from houselights.config import operator

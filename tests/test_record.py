@@ -17,7 +17,7 @@ from threading import Thread
 
 import independent
 import pytest
-from conftest import GREEN, Unwatched
+from conftest import GREEN, Silent, Unwatched
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,29 +33,9 @@ from houselights.proofs import Receipt
 from houselights.record import Record
 from houselights.redact import redact
 from houselights.release import Released, Request, beside
-from houselights.result import FootageUse
 from houselights.sampling import Sampling
 
 WHO = policy.authority("missing-person", "Order 12/2026 of the court", "Inspector Ada Doe")
-
-
-class Silent:
-    """Looks at a search and says nothing."""
-
-    def gallery(self, done: int, total: int) -> None:
-        """Photographs."""
-
-    def files(self, files: list[Path]) -> None:
-        """Footage."""
-
-    def begin(self, file: int, facts: object, *, kept: bool) -> None:
-        """A file is open."""
-
-    def progress(self, file: int, seconds: float, frames: int) -> None:
-        """Seconds done."""
-
-    def end(self, file: int, use: FootageUse) -> None:
-        """A file is done."""
 
 
 @dataclass(frozen=True)

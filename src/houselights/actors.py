@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -61,7 +61,7 @@ def add(record: Record, name: str, role: str, passphrase: str, by: tuple[str, st
     locked = nonce + _lock(passphrase, salt).encrypt(nonce, private.private_bytes_raw(), actor.public.encode())
     with record.log.locked():
         earlier = _kept(record, name)
-        if earlier is not None and _is_stated(record, earlier):
+        if earlier is not None and _is_stated(earlier, _changes(record)):
             raise SettingsError(
                 f"'{name}' is an actor already", hint="a name stands for one person, also a revoked one"
             )
@@ -92,7 +92,7 @@ def _changed(record: Record, change: str, actor: Actor, by: tuple[str, str] | No
     if by is not None:
         signed(use, "actor-changed", facts, *by)
         return
-    if any(b'"kind":"actor-changed"' in entry for entry in record.entries()):
+    if _changes(record):
         hint = "an authoriser signs for the next: --by NAME"
         raise PolicyError("there are actors already, and nobody signed for this", rule="two-people", hint=hint)
     if actor.role != "authoriser":
@@ -100,9 +100,14 @@ def _changed(record: Record, change: str, actor: Actor, by: tuple[str, str] | No
     use.add("actor-changed", facts)
 
 
-def _is_stated(record: Record, actor: Actor) -> bool:
+def _changes(record: Record) -> list[bytes]:
+    """What the log says of actors."""
+    return [entry for entry in record.entries() if b'"kind":"actor-changed"' in entry]
+
+
+def _is_stated(actor: Actor, changes: Sequence[bytes]) -> bool:
     """Whether the log says that this key is an actor's: one that was interrupted before it did is none."""
-    return any(b'"kind":"actor-changed"' in e and actor.public.encode() in e for e in record.entries())
+    return any(actor.public.encode() in entry for entry in changes)
 
 
 def find(record: Record, name: str) -> Actor:
@@ -112,15 +117,16 @@ def find(record: Record, name: str) -> Actor:
         SettingsError: there is none.
     """
     actor = _kept(record, name)
-    if actor is None or not _is_stated(record, actor):
+    if actor is None or not _is_stated(actor, _changes(record)):
         raise SettingsError(f"'{name}' is no actor", hint="`houselights actor list` shows them; `actor add` adds one")
     return actor
 
 
 def listed(record: Record) -> Iterator[Actor]:
     """All actors, revoked ones too."""
-    kept = [Actor(**json.loads(content)) for content in record.store.documents("actor")]
-    yield from (actor for actor in kept if _is_stated(record, actor))
+    changes = _changes(record)
+    kept = (Actor(**json.loads(content)) for content in record.store.documents("actor"))
+    yield from (actor for actor in kept if _is_stated(actor, changes))
 
 
 def signed(use: Use, kind: str, facts: Mapping[str, Any], name: str, passphrase: str) -> str:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
@@ -36,14 +36,13 @@ from houselights import redact as redacting
 from houselights import release as releases
 from houselights.cast import read_cast
 from houselights.cli_actor import actor_app, intake_command
-from houselights.cli_log import KeyOption, LogOption, counted, log_app, opened
+from houselights.cli_log import FAILED, KeyOption, LogOption, counted, log_app, one_of, opened, write
 from houselights.cli_policy import policy_app
 from houselights.cover import Fill
 from houselights.credential import Signer
 from houselights.custody import CustodyError
 from houselights.errors import Error, SettingsError
 from houselights.facts import Value, read_fact
-from houselights.files import whole
 from houselights.gallery import Enroller, Portraitist, entries
 from houselights.heads import Recall
 from houselights.record import Record
@@ -53,7 +52,6 @@ from houselights.templates import Recogniser
 from houselights.types import Purpose
 from houselights.words import short_clock
 
-FAILED = 1  # exit status: nothing was done
 PARTLY = 3  # exit status: done, but some footage could not be read
 BLOCKED = 4  # exit status: the check found faces, and the release was kept aside
 
@@ -181,23 +179,13 @@ def _show(outcome: batch.Outcome, json: Path | None, report_file: Path | None) -
     else:
         display.result(outcome.result)
     if json is not None and str(json) != "-":
-        _write(json, outcome.result.to_json())
+        write(json, outcome.result.to_json().encode())
     if report_file is not None:
         seen = pictures.candidate_pictures(outcome, models.path_of(models.default("detector")))
-        _write(report_file, report.render(outcome, seen))
+        write(report_file, report.render(outcome, seen).encode())
         display.say(f"report: {display.shown(report_file.resolve().as_uri())}")
     elif outcome.result.candidates:
         display.say("to look at the candidates beside the references: add --report FILE.html")
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a whole file or none; only the owner may read it."""
-    try:
-        with whole(file) as stream:
-            stream.write(text.encode())
-    except OSError as fault:
-        msg = f"'{file}' cannot be written: {fault.strerror or fault}"
-        raise SettingsError(msg, hint="name a file in a folder that exists and that you may write to") from fault
 
 
 def _fetch_if_missing(*roles: models.Role) -> None:
@@ -261,19 +249,19 @@ def redact(
     fact: FactOption = None,
 ) -> None:
     """Make a copy in which every head is hidden, or all but those who may be seen."""
-    record = opened()
+    record, stated = opened(), _facts(fact)
     with record.refusing("release"):
         authority = policy.authority(purpose, basis, authorised_by) if purpose else None
-        policy.check_release(authority, len(keep or ()) + len(hide or ()), _facts(fact))
+        policy.check_release(authority, len(keep or ()) + len(hide or ()), stated)
     request = releases.Request(
         source=footage, out=out, authority=authority,
-        keep=tuple(keep or ()), hide=tuple(hide or ()), edits=edits, fill=Fill(_one_of("--fill", fill, "solid",
-        "silhouette"), colour), audio=_one_of("--audio", audio, "drop", "keep", "mute"),
-        since_s=since, until_s=until, aspect=_one_of("--aspect", aspect, "source", "9:16", "1:1", "4:5", "16:9"),
-        codec=_one_of("--codec", codec, "h264", "hevc", "av1"), quality=quality,
-        recall=Recall(_one_of("--recall", recall, *Recall)), manifest=manifest, allow_findings=allow_findings,
+        keep=tuple(keep or ()), hide=tuple(hide or ()), edits=edits, fill=Fill(one_of("--fill", fill, "solid",
+        "silhouette"), colour), audio=one_of("--audio", audio, "drop", "keep", "mute"),
+        since_s=since, until_s=until, aspect=one_of("--aspect", aspect, "source", "9:16", "1:1", "4:5", "16:9"),
+        codec=one_of("--codec", codec, "h264", "hevc", "av1"), quality=quality,
+        recall=Recall(one_of("--recall", recall, *Recall)), manifest=manifest, allow_findings=allow_findings,
         recogniser=recogniser, accept_licence=accept_licence, threshold_fmr=threshold_fmr,
-        signer=_signer(sign, sign_key), disclose=disclose, facts=_facts(fact),
+        signer=_signer(sign, sign_key), disclose=disclose, facts=stated,
     )  # fmt: skip
     _fetch_if_missing("detector", "second-detector", *(("recogniser",) if request.compares else ()))
     if footage.is_dir():
@@ -309,16 +297,6 @@ def _redact_folder(request: releases.Request, record: Record) -> None:
         raise typer.Exit(PARTLY)
     if states["blocked"]:
         raise typer.Exit(BLOCKED)
-
-
-Choice = TypeVar("Choice", bound=str)
-
-
-def _one_of(option: str, value: str, *choices: Choice) -> Choice:
-    for choice in choices:
-        if value == choice:
-            return choice
-    raise SettingsError(f"{option} is '{value}', expected {', '.join(choices)}")
 
 
 @app.command("check-release")
@@ -414,7 +392,7 @@ def calibrate(
     with display.steps("photographs") as bar:
         gallery = Enroller(models.path_of(models.default("detector")), network).enrol(offered, refused, bar)
     found = odds.measure(model, data or images.name, gallery.first_templates)
-    _write(output, found.to_json())
+    write(output, found.to_json().encode())
     display.out.print(
         f"{found.describe()}; {len(gallery.refused)} photographs refused, {len(gallery.duplicates)} duplicates"
     )
@@ -437,7 +415,8 @@ def report_transparency(
     """Show what a log says of a period, in numbers that anybody gets again from a copy of the log."""
     folder, known = counted(log, key)
     found = transparency.of(folder, known, since and since.date(), until and until.date(), size)
-    _write(output, found.to_json() if output.suffix.lower() == ".json" else bulletin.render(found))
+    text = found.to_json() if output.suffix.lower() == ".json" else bulletin.render(found)
+    write(output, text.encode())
     display.out.print(f"{display.shown(output)}: {found.log.size} entries of {display.shown(found.log.name)}")
 
 

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -21,7 +21,7 @@ from houselights.files import whole
 from houselights.proofs import Receipt
 from houselights.record import Record
 
-FAILED = 1
+FAILED = 1  # exit status: nothing was done, or something is not as it has to be
 
 log_app = typer.Typer(no_args_is_help=True, help="The record: show it, check it, prove from it, hand it out.")
 
@@ -61,10 +61,11 @@ def show(
     """Show what was done on this machine. Looking is recorded, too."""
     record = opened()
     record.use().add("log-read", {"what": "payloads" if payloads else "entries"})
-    numbered = list(enumerate(map(Entry.parse, record.entries())))
+    entries = record.entries()
+    numbered = list(enumerate(map(Entry.parse, entries)))
     if film is not None:
         secret = record.disclosure(footages.digest(film))
-        wanted = {found.use for found in disclosure.uses_of(secret, record.entries())}
+        wanted = {found.use for found in disclosure.uses_of(secret, entries)}
         numbered = [(index, entry) for index, entry in numbered if entry.use in wanted]
     if use is not None:
         numbered = [(index, entry) for index, entry in numbered if entry.use.startswith(use)]
@@ -190,7 +191,7 @@ def prove(
     record = opened()
     receipt = record.receipt(entry, "all" if payloads else "none")
     record.use().add("log-read", {"what": "payloads" if payloads else "receipt"})
-    _write(output, bytes(receipt))
+    write(output, bytes(receipt))
     display.out.print(
         f"{display.shown(output)}: check it with `houselights log verify {display.shown(output)} --key KEY`"
     )
@@ -236,7 +237,7 @@ def export(
 ) -> None:
     """Copy the log for somebody who shall check it. It holds no name, no picture and no hash of anybody's data."""
     record = opened()
-    record.export(folder, _word("--recipient", recipient, RECIPIENT_WORDS), {"recipient": to, "reason": reason})
+    record.export(folder, one_of("--recipient", recipient, *RECIPIENT_WORDS), {"recipient": to, "reason": reason})
     where = display.shown(folder)
     display.out.print(f"{where}: check it with `houselights log verify {where} --key KEY`, the key being")
     sys.stdout.write(f"{record.key}\n")
@@ -250,7 +251,7 @@ def ask(
     """Record that somebody asked what was done with a film; the receipt is theirs."""
     record = opened()
     use = record.asked(footages.digest(film))
-    _write(output, bytes(use.receipt("last")))
+    write(output, bytes(use.receipt("last")))
     display.out.print(f"{display.shown(output)}: give it to who asked; answer with `log disclose --asked {use.number}`")
 
 
@@ -272,12 +273,12 @@ def disclose(
         raise SettingsError("a disclosure needs --recipient, or --refuse", hint="one of them, not both")
     record, sha256, private = opened(), footages.digest(film), {"recipient": to, "reason": reason}
     if refuse is not None:
-        ground = _word("--refuse", refuse, GROUND_WORDS)
-        _write(output, bytes(record.keep_back(sha256, ground, private, asked).receipt("last")))
+        ground = one_of("--refuse", refuse, *GROUND_WORDS)
+        write(output, bytes(record.keep_back(sha256, ground, private, asked).receipt("last")))
         display.out.print(f"refused and recorded; {display.shown(output)} is the receipt for who asked")
         return
-    known = _word("--recipient", str(recipient), RECIPIENT_WORDS)
-    _write(output, record.disclose(sha256, known, private, asked).to_json().encode())
+    known = one_of("--recipient", str(recipient), *RECIPIENT_WORDS)
+    write(output, record.disclose(sha256, known, private, asked).to_json().encode())
     where = display.shown(output)
     display.out.print(
         f"{where}: with it and a copy of the log, `houselights log uses FILM --secret {where} --log COPY --key KEY`"
@@ -308,15 +309,10 @@ def uses(
     entries = list(custody.read_entries(folder, verdict.checkpoint.size))
     found = disclosure.uses_of(handed, entries)
     against = f"the bytes of {film}" if film else "compared with no file: name the film to be sure that it is the one"
-    display.out.print(
-        f"the film with SHA-256 {handed.sha256} ({display.shown(against)}), up to {_time_of(entries[-1])}"
-    )
+    latest = Entry.parse(entries[-1]).time
+    display.out.print(f"the film with SHA-256 {handed.sha256} ({display.shown(against)}), up to {latest}")
     for line in disclosure.in_words(found, verdict.checkpoint.size):
         display.out.print(display.shown(line))
-
-
-def _time_of(entry: bytes) -> str:
-    return Entry.parse(entry).time
 
 
 @log_app.command("erase")
@@ -335,18 +331,30 @@ def erase(
     )
 
 
-def _word(option: str, value: str, words: tuple[str, ...]) -> str:
-    if value not in words:
-        raise SettingsError(f"{option} is '{value}', expected {', '.join(words)}")
-    return value
+Choice = TypeVar("Choice", bound=str)
 
 
-def _write(file: Path, content: bytes) -> None:
-    """Write a whole file or none; only the owner may read it."""
+def one_of(option: str, value: str, *choices: Choice) -> Choice:
+    """The choice that was typed.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise SettingsError(f"{option} is '{value}', expected {', '.join(choices)}")
+
+
+def write(file: Path, content: bytes) -> None:
+    """Write a whole file or none; only the owner may read it.
+
+    Raises:
+        SettingsError: it cannot be written.
+    """
     try:
         with whole(file) as stream:
             stream.write(content)
     except OSError as fault:
-        raise SettingsError(
-            f"'{file}' cannot be written: {fault.strerror}", hint="name a file you may write"
-        ) from fault
+        msg = f"'{file}' cannot be written: {fault.strerror or fault}"
+        raise SettingsError(msg, hint="name a file in a folder that exists and that you may write to") from fault

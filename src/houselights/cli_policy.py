@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from houselights import display, packs
+from houselights.cli_log import FAILED
 from houselights.facts import WORDS, Value, read_fact
 from houselights.packs import Pack, Setup
-
-FAILED = 1  # exit status: an example does not come out as it says
 
 policy_app = typer.Typer(no_args_is_help=True, help="Rules as text: which are on, what they say, what they refuse.")
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from houselights.custody import CustodyError, canonical, fields_of
+from houselights.types import Purpose
 
 VERSION = 1
 Check = Callable[[object], bool]
@@ -66,12 +67,9 @@ PACK = _text(r"[a-z0-9][a-z0-9.-]{0,39}")
 TAG = _all_of(salt=ID, tag=HASH)
 """Of a film: only who has its disclosure secret can tell which, see `disclosure.py`."""
 MODEL = _all_of(role=_one_of("detector", "second-detector", "recogniser"), sha256=HASH)
-PURPOSE = _one_of(
-    "consented", "subject-access", "missing-person", "victim-identification", "crime-suspect", "venue-exclusion",
-    "public-release", "evaluation",
-)  # fmt: skip
-UNSTATED = _one_of("unstated")
-STATED = lambda value: PURPOSE(value) or UNSTATED(value)  # noqa: E731 - a release that compares nobody needs none
+PURPOSE = _one_of(*Purpose)
+UNSTATED = "unstated"
+STATED = _one_of(*Purpose, UNSTATED)  # a release that compares nobody needs no purpose
 RECIPIENT_WORDS = (
     "subject", "court", "defence", "prosecution", "oversight", "police", "press", "researcher", "venue", "public",
 )  # fmt: skip

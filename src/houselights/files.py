@@ -32,8 +32,13 @@ def whole(path: Path, *, private: bool = True) -> Iterator[BinaryIO]:
 def settle(partial: Path, path: Path) -> None:
     """Give a file that is on the disk another name, for good: the folder is on the disk, too."""
     partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync(path.parent)
+
+
+def sync(folder: Path) -> None:
+    """Names that were made, changed or removed in a folder are on the disk when this returns."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)

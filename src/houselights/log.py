@@ -42,7 +42,7 @@ from houselights.custody import (
     tile_path,
 )
 from houselights.errors import RecordError
-from houselights.files import whole
+from houselights.files import sync, whole
 
 ROOM = "is there room on the disk, and may you write there? Nothing is shown before it is recorded"
 WHOLE = "look with `houselights log verify`; a log that was changed is never written to"
@@ -158,7 +158,7 @@ class Log:
             raise CustodyError("its checkpoint is gone")
         for folder in {*self.folder.resolve().parents, *self._newest.resolve().parents}:
             if os.access(folder, os.W_OK):  # else nobody can have made a folder in it just now
-                _sync(folder)
+                sync(folder)
         self._commit(0)
 
     def _settle(self, text: str, *, publish: bool) -> None:
@@ -167,7 +167,7 @@ class Log:
         _replace(self._newest, text.encode())
         if publish:
             self._publish(text)
-        _sync(self.folder)
+        sync(self.folder)
         self._settled = text
 
     def _extend(self, size: int, entries: Sequence[bytes]) -> None:
@@ -178,7 +178,7 @@ class Log:
         above = {parent for path in tiles for parent in (self.folder / path).parents}
         for folder in above:
             if folder.is_relative_to(self.folder):
-                _sync(folder)
+                sync(folder)
         self._commit(size + len(entries))
         for path in tiles:  # a whole tile takes the place of its parts
             shutil.rmtree(self.folder / f"{path}.p", ignore_errors=True)
@@ -259,11 +259,3 @@ def _read(path: Path) -> bytes | None:
 def _replace(path: Path, content: bytes) -> None:
     with whole(path, private=False) as file:
         file.write(content)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -322,9 +322,8 @@ class Use:
 
     @staticmethod
     def _part(holder: str, content: Mapping[str, Any]) -> Part:
-        return Part(
-            holder, canonical({"": os.urandom(SECRET).hex(), **_sealable(content)})
-        )  # the salt, first in every sort
+        salt = {"": os.urandom(SECRET).hex()}  # first in every sort
+        return Part(holder, canonical({**salt, **_sealable(content)}))
 
     def take_in(self, sha256: str, name: str, purpose: str) -> dict[str, str]:
         """A tag for a film in this use's entries; its intake is recorded if this is the first that is seen of it."""

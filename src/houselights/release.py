@@ -30,6 +30,7 @@ from houselights.detections import Detections, key
 from houselights.edits import Change, covers, proposed
 from houselights.edits import read as read_edits
 from houselights.edits import to_json as edits_json
+from houselights.entry import UNSTATED
 from houselights.errors import Error, FootageError, GalleryError, ReleaseError
 from houselights.facts import Value
 from houselights.files import settle, whole
@@ -52,7 +53,6 @@ from houselights.words import clock
 
 TOOL = f"houselights {__version__}"
 Audio = Literal["drop", "keep", "mute"]
-UNSTATED = "unstated"  # a release that compares nobody needs no purpose
 RECEIPT = "tlog-proof"
 HDR = frozenset({16, 18})  # FFmpeg's numbers of the transfers PQ and HLG
 

@@ -61,7 +61,7 @@ class Store:
     def _open(self) -> Iterator[sqlite3.Connection]:
         """One transaction: on the disk at a clean end, gone at any other.
 
-        Raises RecordError where the file cannot be read or written.
+        Raises RecordError where the file cannot be read or written, or what it holds was altered.
         """
         try:
             with closing(sqlite3.connect(self._path, timeout=60)) as base:
@@ -74,6 +74,8 @@ class Store:
             raise RecordError(
                 f"the store '{self._path}' cannot be used: {fault}", hint="is there room on the disk?"
             ) from fault
+        except InvalidTag as fault:
+            raise RecordError(f"the store '{self._path}' was altered, or another key sealed it") from fault
 
     def seal(self, payload: str, parts: Sequence[Part]) -> None:
         """Keep the parts of a payload; on the disk when this returns.
@@ -100,15 +102,12 @@ class Store:
                 "SELECT holder, wrapped, hash, sealed FROM parts LEFT JOIN keys ON keys.id = parts.key"
                 " WHERE payload = ? ORDER BY place", (payload,),
             ).fetchall()  # fmt: skip
-        try:
             return tuple(
                 hashed
                 if wrapped is None or (holders is not None and holder not in holders)
                 else _opened(AESGCM(_opened(self._key, wrapped, holder)), sealed, payload)
                 for holder, wrapped, hashed, sealed in rows
             )
-        except InvalidTag as fault:
-            raise RecordError(f"the store '{self._path}' was altered, or another key sealed it") from fault
 
     def erase(self, holder: str) -> int:
         """Destroy a holder's key: how many keys that were, 0 or 1. Nobody can open its parts any more.
@@ -152,12 +151,9 @@ class Store:
         )
         with self._open() as base:
             rows = base.execute(query, (kind, number, number)).fetchall()
-        try:
             return [
                 _opened(AESGCM(_opened(self._key, wrapped, holder)), sealed, holder) for holder, wrapped, sealed in rows
             ]
-        except InvalidTag as fault:
-            raise RecordError(f"the store '{self._path}' was altered, or another key sealed it") from fault
 
     def first_time(self, film: str) -> bool:
         """Whether a film, by its pseudonym, has not been noted as taken in."""
