@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from test_stamp import authority
+from test_witness import Cosigner, Desk, served
 from typer.testing import CliRunner, Result
 
 from houselights import cli, config, custody
@@ -208,3 +211,28 @@ def test_a_transparency_report_is_the_same_from_a_copy(own: Record, tmp_path: Pa
     assert (tmp_path / "own.json").read_bytes() == (tmp_path / "copy.json").read_bytes()
     report("-o", tmp_path / "copy.html", *outside)
     assert "<html" in (tmp_path / "copy.html").read_text()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_a_checkpoint_is_stamped_and_cosigned_from_the_command_line(
+    own: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R10, R12: `checkpoint --stamp`, `witness` and `verify --tsa-ca --policy` against real servers on this machine."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    trusted, unknown = authority(tmp_path / "tsa"), authority(tmp_path / "another")
+    with served(trusted) as url:
+        assert "1 entries stamped at" in log("checkpoint", "--stamp", url)
+    desk = Desk(Cosigner("witness.example/w1"), tmp_path / "state", (own.key,))
+    with served(desk) as url:
+        names = f"witness W1 {desk.cosigner.key} {url}\nwitness W2 {Cosigner('w2').key} http://127.0.0.1:1/w\n"
+        (tmp_path / "policy").write_text(f"log {own.key}\n{names}group g any W1 W2\nquorum g\n")
+        (tmp_path / "strict").write_text(f"log {own.key}\n{names}group g all W1 W2\nquorum g\n")
+        said = log("witness", "--policy", tmp_path / "policy")
+        assert "cosigned by W1: enough" in said
+        assert "witness W2:" in said, "who could not be asked is named"
+        assert "below quorum" in log("witness", "--policy", tmp_path / "strict", fails=CustodyError)
+    verified = log("verify", "--policy", tmp_path / "policy", "--tsa-ca", trusted.root)
+    assert "cosigned by: W1" in verified
+    assert "entries 0 to 0 were there on" in verified
+    log("verify", "--tsa-ca", unknown.root, fails=1)
+    assert "below quorum" in log("verify", "--policy", tmp_path / "strict", fails=CustodyError)
