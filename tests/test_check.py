@@ -12,15 +12,16 @@ from conftest import GREEN, Unwatched
 from test_boxes import clip
 from typer.testing import CliRunner
 
-from houselights.check import check, differences, looks
+from houselights.check import check, differences, looks, proven
 from houselights.cli import app
 from houselights.cover import Fill
-from houselights.errors import Error
+from houselights.custody import CustodyError
+from houselights.errors import Error, ReleaseError
 from houselights.footage import Footage, digest
 from houselights.heads import Recall
 from houselights.manifest import Manifest, Place, TrackUse, read
 from houselights.record import Record
-from houselights.release import Request, beside, release
+from houselights.release import RECEIPT, Request, beside, release
 
 
 @pytest.fixture
@@ -125,3 +126,35 @@ def test_the_check_is_of_another_family_and_more_than_one_size(scene: Path, reca
     those = looks(Footage(scene / "event.mp4").facts, recall)
     assert {look.family for look in those} == {"centerface"}
     assert len({look.canvas for look in those}) == 2
+
+
+def test_the_receipt_proves_that_the_log_states_this_release(released: Path, tmp_path: Path) -> None:
+    """R43: file and manifest are those in the maker's log; changed, exchanged, or by another key they are not."""
+    record = Record.here()
+    manifest, receipt = beside(released, "release.json"), beside(released, RECEIPT)
+    assert proven(released, manifest, receipt, record.key).origin == record.key.name
+    for changed, files in (("file", (tmp_path / "changed", manifest)), ("manifest", (released, tmp_path / "changed"))):
+        (tmp_path / "changed").write_bytes((released if changed == "file" else manifest).read_bytes() + b" ")
+        with pytest.raises(ReleaseError, match="the log states another file than"):
+            proven(*files, receipt, record.key)
+    with pytest.raises(ReleaseError, match="cannot be read"):
+        proven(released, manifest, tmp_path / "none", record.key)
+    with pytest.raises(CustodyError, match="not signed with the key"):
+        proven(released, manifest, receipt, Record(tmp_path / "other").key)
+    use = record.use()
+    use.add("still-here", {}, {"output": digest(released), "manifest": digest(manifest)})
+    (tmp_path / "another").write_bytes(bytes(use.receipt("last")))
+    with pytest.raises(ReleaseError, match="something else than a release"):
+        proven(released, manifest, tmp_path / "another", record.key)
+    (tmp_path / "garbage").write_bytes(b"c2sp.org/tlog-proof@v1\n")
+    with pytest.raises(CustodyError, match="no receipt"):
+        proven(released, manifest, tmp_path / "garbage", record.key)
+
+
+def test_the_command_checks_the_receipt_where_a_key_is_given(released: Path, tmp_path: Path) -> None:
+    """With the maker's key it says in which log the release stands; with another it does not pass."""
+    words = ["check-release", str(released), "--key"]
+    done = CliRunner().invoke(app, [*words, str(Record.here().key)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "stated in the log" in done.output
+    assert isinstance(CliRunner().invoke(app, [*words, str(Record(tmp_path / "other").key)]).exception, CustodyError)
