@@ -35,6 +35,9 @@ class Silent:
     def gallery(self, done: int, total: int) -> None:
         """Photographs looked at."""
 
+    def identified(self, done: int, total: int) -> None:
+        """Hashed."""
+
     def files(self, files: list[Path]) -> None:
         """All the footage there will be."""
 

@@ -39,6 +39,9 @@ class Silent:
     def gallery(self, done: int, total: int) -> None:
         """Photographs."""
 
+    def identified(self, done: int, total: int) -> None:
+        """Hashed."""
+
     def files(self, files: list[Path]) -> None:
         """Footage."""
 

@@ -37,7 +37,7 @@ def faults(record: Record, *more: Entry) -> list[str]:
 
 def test_what_somebody_signed_is_checked_with_the_log_alone(record: Record) -> None:
     """The keys stand in the log; no name and no passphrase does."""
-    actors.signed(record.use(), "purpose-asked", FACTS, *ANA)
+    actors.signed(record.use(), "purpose-asked", FACTS, ANA)
     assert faults(record) == []
     content = b"".join(path.read_bytes() for path in record.folder.rglob("*") if path.is_file())
     sealed = (record.folder.parent / "private" / "store.db").read_bytes()
@@ -50,7 +50,7 @@ def test_what_somebody_signed_is_checked_with_the_log_alone(record: Record) -> N
 def test_a_decision_that_was_altered_is_found(record: Record, change: str) -> None:
     """A signature holds for one log, one use, one person and what was decided."""
     use = record.use()
-    actors.signed(use, "purpose-asked", FACTS, *ANA)
+    actors.signed(use, "purpose-asked", FACTS, ANA)
     made = Entry.parse(use.entries[-1])
     altered = {
         "purpose": replace(made, facts={**made.facts, "purpose": "crime-suspect"}),
@@ -69,22 +69,22 @@ def test_nobody_signs_with_another_passphrase_or_in_another_role(record: Record)
     """A wrong passphrase, an operator who approves, somebody unknown: refused, and no entry of it."""
     size = record.log.checkpoint().size
     with pytest.raises(SettingsError, match="passphrase of 'Ana Lima' is wrong"):
-        actors.signed(record.use(), "purpose-asked", FACTS, ANA[0], BO[1])
+        actors.signed(record.use(), "purpose-asked", FACTS, (ANA[0], BO[1]))
     with pytest.raises(PolicyError, match="has the role 'operator'; this needs: authoriser"):
-        actors.signed(record.use(), "purpose-approved", FACTS, "Cy", "a third passphrase")
+        actors.signed(record.use(), "purpose-approved", FACTS, ("Cy", "a third passphrase"))
     with pytest.raises(SettingsError, match="is no actor"):
-        actors.signed(record.use(), "purpose-asked", FACTS, "Di", "whatever it may be")
+        actors.signed(record.use(), "purpose-asked", FACTS, ("Di", "whatever it may be"))
     assert record.log.checkpoint().size == size
 
 
 def test_a_revoked_key_signs_no_more_and_what_it_signed_stays(record: Record) -> None:
     """Before the revocation its signatures hold, after it there are none, and one that was forged is found."""
     use = record.use()
-    actors.signed(use, "purpose-asked", FACTS, *BO)
+    actors.signed(use, "purpose-asked", FACTS, BO)
     earlier = Entry.parse(use.entries[-1])
     assert actors.revoke(record, BO[0], ANA).revoked
     with pytest.raises(PolicyError, match="is revoked"):
-        actors.signed(record.use(), "purpose-asked", FACTS, *BO)
+        actors.signed(record.use(), "purpose-asked", FACTS, BO)
     assert faults(record) == []
     assert faults(record, earlier) == ["it is signed by somebody who was no actor then"]
 
@@ -172,6 +172,6 @@ def test_an_actor_whose_entry_was_not_written_is_none(record: Record, monkeypatc
         with pytest.raises(KeyboardInterrupt):
             actors.add(record, "Di", "authoriser", "a fine passphrase", ANA)
     with pytest.raises(SettingsError, match="is no actor"):
-        actors.signed(record.use(), "purpose-asked", FACTS, "Di", "a fine passphrase")
+        actors.signed(record.use(), "purpose-asked", FACTS, ("Di", "a fine passphrase"))
     assert actors.add(record, "Di", "authoriser", "another passphrase", ANA).role == "authoriser"
     assert faults(record) == []

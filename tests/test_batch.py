@@ -27,6 +27,9 @@ class Nobody:
 
     def gallery(self, done: int, total: int) -> None:
         """Photographs looked at."""
+
+    def identified(self, done: int, total: int) -> None:
+        """Hashed."""
         self.told.append(f"gallery {done}/{total}")
 
     def files(self, files: list[Path]) -> None:

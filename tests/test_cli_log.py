@@ -177,13 +177,19 @@ def test_a_question_is_answered_or_refused_in_the_open(own: Record, film: Path, 
 def test_erasing_is_recorded_whether_or_not_there_was_something(own: Record) -> None:
     """The command says what became of it, and needs to be told whose, and why, in words of the list."""
     own.use().add("still-here", {}, {"note": 1}, {"Ana": {"candidates": []}})
-    assert "1 keys destroyed" in log("erase", "--subject", "Ana", "--why", "asked-by-subject")
-    assert "nothing was sealed" in log("erase", "--subject", "Ana", "--why", "asked-by-subject")
+    erased = " ".join(log("erase", "--subject", "Ana", "--why", "asked-by-subject").split())
+    assert "Ana: erased: watchlist entries 0, cases 0, kept results 0, sealed decisions 0, keys 1" in erased
+    assert "not reached: files that were written for people" in erased
+    assert "nothing was kept of Ana" in log("erase", "--subject", "Ana", "--why", "asked-by-subject")
     assert "erased" in log("show", "--payloads")
     assert "one of them" in log("erase", "--why", "retention", fails=SettingsError)
     own.use().add("still-here", {}, None, {"Bo": {"candidates": []}})
     assert "expected asked-by-subject" in log("erase", "--subject", "Bo", "--why", "we felt like it", fails=RecordError)
-    assert "1 keys destroyed" in log("erase", "--subject", "Bo", "--why", "retention")
+    assert "keys 1" in " ".join(log("erase", "--subject", "Bo", "--why", "retention").split())
+    use = own.use()
+    use.add("still-here", {}, {"note": 1})
+    assert "1 keys destroyed" in log("erase", "--use", use.number, "--why", "retention")
+    assert "nothing was sealed" in log("erase", "--use", use.number, "--why", "retention")
 
 
 def test_a_log_that_is_not_whole_lists_no_uses(own: Record, film: Path, tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from houselights import config
+from houselights.config import Keyring
 from houselights.errors import SettingsError
 
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """None of the variables is set."""
-    for variable in (config.CACHE, config.MODELS, config.DATA):
+    for variable in (config.CACHE, config.MODELS, config.DATA, config.KEY):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -82,3 +83,16 @@ def test_data_that_is_not_a_folder_is_a_settings_error(monkeypatch: pytest.Monke
     monkeypatch.setenv(config.DATA, str(tmp_path / "nowhere"))
     with pytest.raises(SettingsError, match="not a folder"):
         config.data_dir()
+
+
+def test_the_key_lies_in_a_file_or_in_the_keyring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In the record, in the file that the variable names, or under a name in the keyring; asking reads none of them."""
+    monkeypatch.setenv(config.RECORD, str(tmp_path))
+    assert config.key_place() == tmp_path / "private" / "key"
+    monkeypatch.setenv(config.KEY, str(tmp_path / "elsewhere"))
+    assert config.key_place() == tmp_path / "elsewhere"
+    monkeypatch.setenv(config.KEY, "keyring:press office")
+    assert config.key_place() == Keyring("press office")
+    assert str(config.key_place()) == "keyring:press office"
+    monkeypatch.setenv(config.KEY, "./keyring:file")
+    assert config.key_place() == Path.cwd() / "keyring:file"

@@ -22,7 +22,7 @@ from houselights.types import Faces
 
 COLUMNS = {
     *("boxes", "points", "scores", "parts", "counts"),
-    *("ticks", "analyse", "cut", "analysed_s", "since_analysed", "thumbnail", "analysed_thumbnail"),
+    *("ticks", "analyse", "cut", "analysed_s", "since_analysed"),
     *("tallies", "first_damage_s"),
 }
 
@@ -32,19 +32,15 @@ def observation(number: int, faces: int | None = None) -> Observation:
     random = np.random.default_rng(number)
     count = number % 4 if faces is None else faces
     arrays = [random.random((count, *shape), np.float32) for shape in ((4,), (5, 2), (), (5,))]
-    thumbnails = random.integers(0, 255, (2, 36, 64), np.uint8)
-    sight = Sight(
-        number * 512, thumbnails[0], thumbnails[1], number / 25, number % 3, analyse=True, cut=number % 7 == 0
-    )
+    sight = Sight(number * 512, number / 25, number % 3, analyse=True, cut=number % 7 == 0)
     tally = Tally(number + 1, number // 2, number // 9, number // 11, number / 50 if number > 8 else None)
     return Observation(sight, Faces(arrays[0], arrays[1], arrays[2]), Quality(arrays[3]), tally)
 
 
 def plain(each: Observation) -> tuple[Any, ...]:
-    """All that an observation says, but for thumbnails, which are kept for the last of a chunk alone."""
+    """All that an observation says."""
     arrays = (each.faces.boxes, each.faces.points, each.faces.scores, each.quality.parts)
-    sight = (each.sight.ticks, each.sight.analysed_s, each.sight.since_analysed, each.sight.analyse, each.sight.cut)
-    return (*sight, each.tally, *((array.shape, array.dtype, array.tobytes()) for array in arrays))
+    return (each.sight, each.tally, *((array.shape, array.dtype, array.tobytes()) for array in arrays))
 
 
 def keep(folder: Path, count: int, *, finish: bool = True) -> list[Observation]:
@@ -71,8 +67,6 @@ def test_observations_come_back_as_they_were(tmp_path: Path, count: int) -> None
     assert again.started
     kept = list(again.kept())
     assert [plain(each) for each in kept] == [plain(each) for each in observations]
-    assert np.array_equal(kept[-1].sight.thumbnail, observations[-1].sight.thumbnail)
-    assert np.array_equal(kept[-1].sight.analysed_thumbnail, observations[-1].sight.analysed_thumbnail)
     assert again.finished == Tally(count, stopped="the file ended")
     assert len(chunks(tmp_path)) == -(-count // CHUNK_FRAMES)
 
@@ -210,15 +204,14 @@ def test_a_chunk_whose_columns_do_not_fit_is_made_again(tmp_path: Path, column: 
 
 
 def test_no_pixel_of_a_face_is_kept(tmp_path: Path) -> None:
-    """A chunk holds boxes, points, qualities, counts and two thumbnails of 64x36 pixels, and no other column."""
+    """R25: a chunk holds boxes, points, qualities and counts, and no other column."""
     keep(tmp_path, CHUNK_FRAMES)
     with np.load(tmp_path / "000000.npz") as data:
         shapes = {name: data[name].shape for name in data.files}
         sizes = {name: data[name].nbytes for name in data.files}
     assert set(shapes) == COLUMNS
-    assert shapes["thumbnail"] == shapes["analysed_thumbnail"] == (36, 64)
     faces = shapes["scores"][0]
-    assert sum(sizes.values()) <= faces * 4 * (4 + 10 + 1 + 5) + CHUNK_FRAMES * 100 + 2 * 36 * 64
+    assert sum(sizes.values()) <= faces * 4 * (4 + 10 + 1 + 5) + CHUNK_FRAMES * 100
 
 
 def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:

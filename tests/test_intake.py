@@ -143,8 +143,8 @@ def test_a_drift_that_a_changed_program_lets_through_is_shown(record: Record) ->
     intake.take_in(record, FILM, "post.mp4", Purpose.PUBLIC_RELEASE)
     use = record.use()
     search = {
-        "purpose": "crime-suspect", "authorisation": "aa" * 16, "gallery": "bb" * 16, "subjects": 1, "photographs": 1,
-        "models": [], "threshold_fmr": "1e-05", "threshold_score": "0.47", "films": 1,
+        "purpose": "crime-suspect", "authorisation": "aa" * 16, "case": "cc" * 16, "gallery": "bb" * 16, "subjects": 1,
+        "photographs": 1, "models": [], "threshold_fmr": "1e-05", "threshold_score": "0.47", "films": 1,
     }  # fmt: skip
     private = {"basis": "b", "authorised_by": "a", "operator": "o", "gallery": "g"}
     use.add("search-started", search, private)
@@ -191,12 +191,12 @@ def test_a_purpose_that_two_people_did_not_sign_for_is_shown(record: Record) -> 
     intake.take_in(record, FILM, "post.mp4", Purpose.PUBLIC_RELEASE)
     tag = disclosure.new_tag(record.label(FILM))
     use = record.use()
-    actors.signed(use, "purpose-asked", {"purpose": "crime-suspect", "footage": tag}, *ANA)
+    actors.signed(use, "purpose-asked", {"purpose": "crime-suspect", "footage": tag}, ANA)
     private = {"name": "post.mp4", "sha256": FILM}
     use.add("footage-taken-in", {"purpose": "crime-suspect", "footage": tag, "fixed": True}, private)
     words = list(in_words(uses_of(record.disclosure(FILM), record.entries()), 9))
     assert sum("TWO PEOPLE DID NOT SIGN" in line for line in words) == 1
-    actors.signed(use, "purpose-approved", {"purpose": "crime-suspect", "footage": tag}, *ANA)
+    actors.signed(use, "purpose-approved", {"purpose": "crime-suspect", "footage": tag}, ANA)
     signatures = actors.Signatures(record.key.name)
     found = [fault for entry in map(Entry.parse, record.entries()) for fault in signatures.faults(entry)]
     assert found == ["nobody else had asked for this purpose"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import struct
@@ -14,7 +15,10 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
 from test_footage import drawn
 
 from houselights import photograph
@@ -293,3 +297,205 @@ def test_the_name_does_not_decide(tmp_path: Path) -> None:
     """A PNG named .jpg is read by what it is; a name in any script is a name."""
     path = save(tmp_path / "p.png", drawn(4)).rename(tmp_path / "Фото 写真.jpg")
     assert np.array_equal(photograph.read(path), drawn(4))
+
+
+IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+CAPTURED = (
+    "digitalCapture", "computationalCapture", "negativeFilm", "positiveFilm", "print", "screenCapture",
+    "minorHumanEdits", "humanEdits", "algorithmicallyEnhanced",
+)  # fmt: skip
+"""The rest of IPTC's vocabulary: what comes from a camera, edited or not."""
+WITH_XMP = ("p.jpg", "p.png", "p.webp", "p.tif", "p.heic", "p.avif")
+
+
+def xmp(kind: str, *, element: bool = False, scheme: str = IPTC) -> bytes:
+    """An XMP packet that states a digital source type, as an attribute or as an element."""
+    stated = f"{scheme}{kind}"
+    name = "Iptc4xmpExt:DigitalSourceType"
+    inside = f"><{name}>\n {stated}</{name}></rdf:Description>" if element else f' {name}="{stated}"/>'
+    return (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""'
+        f' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"{inside}</rdf:RDF></x:xmpmeta>'
+        '<?xpacket end="w"?>'
+    ).encode()
+
+
+def with_xmp(path: Path, packet: bytes) -> bytes:
+    """A picture with such a packet, where its format keeps one."""
+    image = Image.fromarray(drawn(4))
+    if path.suffix == ".heic":
+        pillow_heif.from_pillow(image).save(path, xmp=packet)
+    elif path.suffix == ".png":
+        text = PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", packet.decode())
+        image.save(path, pnginfo=text)
+    elif path.suffix == ".tif":
+        image.save(path, tiffinfo={700: packet})
+    else:
+        image.save(path, xmp=packet)
+    return path.read_bytes()
+
+
+def segments(content: bytes, *parts: bytes, marker: int) -> bytes:
+    """A JPEG with segments of our own at its beginning."""
+    added = b"".join(struct.pack(">BBH", 0xFF, marker, len(part) + 2) + part for part in parts)
+    return content[:2] + added + content[2:]
+
+
+@pytest.mark.parametrize("name", WITH_XMP)
+@pytest.mark.parametrize("kind", ["trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "composite"])
+def test_a_picture_that_declares_itself_generated_is_refused(tmp_path: Path, name: str, kind: str) -> None:
+    """R36: IPTC's digital source type is read in every format that carries XMP, and named in the refusal."""
+    content = with_xmp(tmp_path / name, xmp(kind))
+    assert photograph.read(tmp_path / name).ndim == 3
+    with pytest.raises(PhotographError) as caught:
+        photograph.refuse_declared(content)
+    assert caught.value.message == f"declares that it {photograph.MADE[kind]} (digital source type {kind})"
+    assert "camera" in str(caught.value.hint)
+
+
+def test_all_of_the_vocabulary_is_on_one_side() -> None:
+    """R36: IPTC's twenty types, as of 2024, and C2PA's own; one that begins like another is tried before it."""
+    assert len({*photograph.MADE, *CAPTURED}) == len(photograph.MADE) + len(CAPTURED) == 20 + 1
+    kinds = list(photograph.MADE)
+    assert [(a, b) for at, a in enumerate(kinds) for b in (*kinds[at + 1 :], *CAPTURED) if b.startswith(a)] == []
+
+
+@pytest.mark.parametrize("kind", photograph.MADE)
+@pytest.mark.parametrize("element", [False, True])
+@pytest.mark.parametrize("scheme", [IPTC, IPTC.replace("http:", "https:"), "digsrctype:", ""])
+def test_each_type_that_is_no_photograph_is_known(kind: str, scheme: str, *, element: bool) -> None:
+    """R36: as an address, as a short name and bare, in an attribute and in an element; the longest name counts."""
+    assert str(photograph.declared(xmp(kind, element=element, scheme=scheme))).endswith(f"type {kind})")
+
+
+@pytest.mark.parametrize("name", WITH_XMP)
+def test_what_comes_from_a_camera_is_not_refused(tmp_path: Path, name: str) -> None:
+    """Captures and scans pass, retouched ones too; so does a picture that declares nothing."""
+    for kind in CAPTURED:
+        photograph.refuse_declared(with_xmp(tmp_path / name, xmp(kind)))
+        photograph.refuse_declared(xmp(kind, element=True))
+    photograph.refuse_declared(save(tmp_path / name, drawn(4)).read_bytes())
+
+
+def test_a_word_alone_is_no_declaration() -> None:
+    """A caption about generated pictures, and a type beside another field, do not make a photograph one."""
+    caption = b"<dc:description>on trainedAlgorithmicMedia, composite and algorithmicMedia</dc:description>"
+    assert photograph.declared(xmp("digitalCapture") + caption) is None
+    assert photograph.declared(b'Iptc4xmpExt:DigitalSourceType="x/digitalCapture" dc:format="composite"') is None
+
+
+def test_the_worst_of_several_declarations_is_named() -> None:
+    """R36: an edited photograph whose part was generated is told as that."""
+    both = xmp("composite") + xmp("digitalCapture") + xmp("trainedAlgorithmicMedia")
+    assert photograph.declared(both) == "was made by a picture generator (digital source type trainedAlgorithmicMedia)"
+
+
+@pytest.mark.parametrize("name", ["p.jpg", "p.png", "p.webp"])
+def test_a_content_credential_is_read(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R36: what a C2PA manifest, signed by the standard's own library, says of its source counts as XMP's does."""
+    made = importlib.import_module("test_credential")  # skips this test where the extra is not installed
+    credential = importlib.import_module("houselights.credential")
+    key = made.p256()
+    signer = made.kept(tmp_path / "keys", made.certificate(key) + made.certificate(made.AUTHORITY, ca=True), key)
+    assert photograph.declared(made.signed(tmp_path / name, signer).read_bytes()) is None, "our own releases"
+    action = {"action": "c2pa.created", "digitalSourceType": f"{IPTC}trainedAlgorithmicMedia", "when": "2026-01-01"}
+    monkeypatch.setattr(credential, "_ACTIONS", (action,))
+    content = made.signed(tmp_path / f"again-{name}", signer).read_bytes()
+    assert "trainedAlgorithmicMedia" in str(photograph.declared(content))
+
+
+def test_a_declaration_that_is_torn_apart_by_segments_is_read(tmp_path: Path) -> None:
+    """R36: in a JPEG, XMP and C2PA longer than a segment go on in the next; the word may lie across."""
+    plain = save(tmp_path / "p.jpg", drawn(4)).read_bytes()
+    packet = xmp("trainedAlgorithmicMedia")
+    middle = packet.index(b"AlgorithmicMedia")
+    extended = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + struct.pack(">I", len(packet))
+    parts = [extended + struct.pack(">I", at) + part for at, part in ((0, packet[:middle]), (middle, packet[middle:]))]
+    torn = segments(plain, *parts, marker=0xE1)
+    (tmp_path / "torn.jpg").write_bytes(torn)
+    assert photograph.read(tmp_path / "torn.jpg").ndim == 3
+    boxes = [b"JP" + struct.pack(">HII", 1, number, 999) + b"jumb" + part for number, part in
+             ((1, packet[:middle]), (2, packet[middle:]))]  # fmt: skip
+    for content in (torn, segments(plain, *boxes, marker=0xEB)):
+        assert packet not in content
+        assert "trainedAlgorithmicMedia" in str(photograph.declared(content))
+
+
+@pytest.mark.parametrize("keyword", sorted(photograph.GENERATORS))
+@pytest.mark.parametrize("kind", ["tEXt", "zTXt", "iTXt"])
+def test_the_text_of_a_generator_is_read(tmp_path: Path, keyword: str, kind: str) -> None:
+    """R36: PNG text under a keyword of generators, plain, packed and international."""
+    text = PngInfo()
+    if kind == "iTXt":
+        text.add_itxt(keyword, "a portrait", zip=True)
+    else:
+        text.add_text(keyword, "a portrait", zip=kind == "zTXt")
+    Image.fromarray(drawn(4)).save(tmp_path / "p.png", pnginfo=text)
+    said = photograph.declared((tmp_path / "p.png").read_bytes())
+    assert said == f"was made by a picture generator (PNG text '{keyword}')"
+
+
+def test_packed_xmp_is_read(tmp_path: Path) -> None:
+    """R36: a PNG may pack its XMP; text that a camera or an editor writes is no declaration."""
+    for kind, refused in (("trainedAlgorithmicMedia", True), ("digitalCapture", False)):
+        text = PngInfo()
+        text.add_text("Comment", "parameters and prompt")
+        text.add_itxt("XML:com.adobe.xmp", xmp(kind).decode(), zip=True)
+        Image.fromarray(drawn(4)).save(tmp_path / "p.png", pnginfo=text)
+        content = (tmp_path / "p.png").read_bytes()
+        assert kind.encode() not in content
+        assert (photograph.declared(content) is not None) is refused
+
+
+@pytest.mark.parametrize("coding", ["ascii", "utf-16-le", "utf-16-be"])
+def test_the_settings_of_a_generator_in_exif_are_read(tmp_path: Path, coding: str) -> None:
+    """R36: in JPEG and WebP, generators keep their settings as the user's comment in EXIF."""
+    exif = Image.Exif()
+    comment = "a portrait\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1".encode(coding)
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + comment
+    Image.fromarray(drawn(4)).save(tmp_path / "p.jpg", exif=exif)
+    assert "its settings" in str(photograph.declared((tmp_path / "p.jpg").read_bytes()))
+
+
+@given(
+    st.binary(max_size=400), st.sampled_from([b"", b"\xff\xd8\xff\xe1", b"\xff\xd8\xff\xeb\0\1", b"\x89PNG\r\n\x1a\n"])
+)
+def test_bytes_of_any_kind_declare_nothing(content: bytes, begin: bytes) -> None:
+    """Whatever the bytes are, there is an answer, and no file is refused for its noise."""
+    assert photograph.declared(begin + content) is None
+
+
+def test_damaged_text_is_passed_over(tmp_path: Path) -> None:
+    """Flipped and missing bytes raise nothing."""
+    text = PngInfo()
+    text.add_text("Comment", "x" * 10**6, zip=True)
+    text.add_itxt("XML:com.adobe.xmp", xmp("composite").decode(), zip=True)
+    Image.fromarray(drawn(4)).save(tmp_path / "p.png", pnginfo=text)
+    content = (tmp_path / "p.png").read_bytes()
+    seed = random.Random(3)
+    for _ in range(60):
+        broken = bytearray(content[: seed.randrange(1, len(content))])
+        broken[seed.randrange(len(broken))] = seed.randrange(256)
+        photograph.declared(bytes(broken))
+
+
+def test_packed_text_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """Some kilobytes that would become hundreds of megabytes, in many chunks, stay within one limit."""
+    text = PngInfo()
+    packed = zlib.compress(bytes(1 << 26))
+    for _ in range(8):
+        text.add(b"zTXt", b"Comment\0\0" + packed)
+    text.add_itxt("XML:com.adobe.xmp", xmp("composite").decode())
+    Image.fromarray(drawn(4)).save(tmp_path / "p.png", pnginfo=text)
+    content = (tmp_path / "p.png").read_bytes()
+    assert sum(len(each) for _, each in photograph._texts(content)) < photograph._MOST + 1000
+    assert photograph.declared(content) is not None
+
+
+def test_the_cast_of_the_demo_declares_nothing(cast_folder: Path) -> None:
+    """R36: an absent declaration proves nothing: these were all generated, and none says so."""
+    portraits = sorted(cast_folder.glob("*/assets/studio_portrait.jpg"))
+    assert len(portraits) == 10
+    assert [path for path in portraits if photograph.declared(path.read_bytes())] == []

@@ -1,6 +1,6 @@
 """What may be done, asked before anything is decoded."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from houselights import batch, demo, policy
 from houselights.config import operator
-from houselights.entry import Entry
+from houselights.entry import RECIPIENT_WORDS, Entry
 from houselights.errors import PolicyError, SettingsError
+from houselights.facts import KINDS, WORDS
+from houselights.policy import Known
 from houselights.record import Record
 from houselights.release import Request, release
 from houselights.templates import Recogniser
@@ -64,7 +66,7 @@ def test_no_blank_ever_passes_as_basis_or_authoriser(basis: str, name: str) -> N
 
 
 def test_footage_for_public_release_is_not_searched() -> None:
-    """The purpose fits releases alone, whoever asks; that intake fixes it for a film is R14, still to come."""
+    """The purpose fits releases alone, whoever asks; that intake fixes it for a film is tested in test_intake.py."""
     use = policy.authority("public-release", "press law", "the spokeswoman")
     with pytest.raises(PolicyError, match="not searched for anybody"):
         policy.check_search(use, subjects=1)
@@ -132,6 +134,150 @@ def test_a_fact_that_nobody_stated_is_no_way_round(arena: Path) -> None:
     arena.write_text(S7135.replace('jurisdiction = "US-NY-NYC"\n', ""))
     with pytest.raises(PolicyError, match=r"jurisdiction|houselights\.toml"):
         policy.check_search(use, 1, {"consent": "none"})
+
+
+SUSPECT = policy.authority("crime-suspect", "warrant 7", "a judge")
+EXCLUSION = policy.authority("venue-exclusion", "the house rules", "the manager")
+TWO = Known(approvals=2, category="conduct")
+
+
+@pytest.mark.parametrize("name", policy.FIXED)
+def test_what_the_program_knows_nobody_states(name: str) -> None:
+    """R20, R37: confirmations, reasons, categories and measurements come from the program, never from --fact."""
+    for ask in (policy.check_search, policy.check_release, policy.check_open):
+        with pytest.raises(SettingsError, match=f"'{name}' cannot be stated for one use"):
+            ask(policy.authority("evaluation", "test", "tester"), 1, {name: True})
+    with pytest.raises(SettingsError, match="cannot be stated"):
+        policy.check_action("stop", SUSPECT, TWO, {name: True})
+    with pytest.raises(SettingsError, match="cannot be stated"):
+        policy.check_export("court", SUSPECT, 1, {name: True})
+
+
+def test_what_is_known_is_a_fact_that_nobody_states() -> None:
+    """Every field of Known is a fact of the packs, and fixed; so is what a use itself says."""
+    assert {"action", "compares", "date", "mode", "purpose", "recipient", "subjects"} <= set(policy.FIXED)
+    assert {each.name for each in fields(Known)} <= set(policy.FIXED) & KINDS.keys()
+
+
+def test_a_minor_is_looked_for_with_a_recorded_reason() -> None:
+    """R20: the reason has to be known to the program; that somebody says there is one is not enough."""
+    with pytest.raises(PolicyError, match="is a minor") as caught:
+        policy.check_search(SUSPECT, 1, {"subject_minor": True})
+    assert caught.value.rule == "approval-needed"
+    policy.check_search(SUSPECT, 1, {"subject_minor": True}, Known(justified=True))
+
+
+def test_a_poor_photograph_needs_a_reason_and_two_people() -> None:
+    """R35: what the gate for quality found is known to the program, and so are those who approved it all the same."""
+    with pytest.raises(PolicyError, match="below the gate for quality"):
+        policy.check_search(SUSPECT, 1, None, Known(quality_ok=False, justified=True, approvals=1))
+    policy.check_search(SUSPECT, 1, None, Known(quality_ok=False, justified=True, approvals=2))
+
+
+@pytest.mark.parametrize("probe", ["sketch", "composite", "stand-in", "generated", "edited"])
+def test_a_picture_that_is_no_photograph_of_the_person_is_refused(probe: str) -> None:
+    """R36: in a search, in a release, and when results are opened; for evaluation a generated one is allowed."""
+    evaluation = policy.authority("evaluation", "test", "tester")
+    access = policy.authority("subject-access", "art. 15", "R.")
+    for ask, use in ((policy.check_search, SUSPECT), (policy.check_open, SUSPECT), (policy.check_release, access)):
+        with pytest.raises(PolicyError, match="probe-provenance") as caught:
+            ask(use, 1, {"probe": probe})
+        assert caught.value.rule == "quality"
+        ask(use, 1, {"probe": "original"})
+        if probe == "generated":
+            ask(evaluation, 1, {"probe": probe})
+
+
+def test_results_are_opened_under_the_rules_they_were_searched_under(arena: Path) -> None:
+    """R13, R15: a ban that came into force since the search holds for its results, too."""
+    assert arena.exists()
+    with pytest.raises(PolicyError, match="us-ny-s7135"):
+        policy.check_open(SUSPECT, 1, {"consent": "none"})
+    policy.check_open(SUSPECT, 1, {"consent": "written"})
+    with pytest.raises(PolicyError, match="not searched for anybody"):
+        policy.check_open(policy.authority("public-release", "press law", "S."), 1, {"consent": "written"})
+    with pytest.raises(PolicyError, match="without a basis"):
+        policy.check_open(Authority(Purpose.CRIME_SUSPECT, "", ""), 1, {"consent": "written"})
+    with pytest.raises(PolicyError, match="no subject is named"):
+        policy.check_open(SUSPECT, 0, {"consent": "written"})
+
+
+def test_who_opens_results_of_a_door_screens_nobody() -> None:
+    """R24: the sign is asked for before a door is screened, not again before its results are opened."""
+    policy.check_open(EXCLUSION, 1, None, TWO, mode="live")
+
+
+@pytest.mark.parametrize("action", policy.ACTIONS)
+@pytest.mark.parametrize("approvals", [0, 1, 2])
+def test_nothing_is_done_before_two_people_confirmed(action: str, approvals: int) -> None:
+    """R37: one person is not enough for any action, and nobody can state that there were two."""
+    known = Known(approvals=approvals, category="conduct")
+    if approvals == 2:
+        policy.check_action(action, EXCLUSION, known)
+        return
+    with pytest.raises(PolicyError, match="two different people") as caught:
+        policy.check_action(action, EXCLUSION, known)
+    assert caught.value.rule == "two-people"
+
+
+@pytest.mark.parametrize("action", ["refuse-admission", "eject"])
+@pytest.mark.parametrize("category", [*WORDS["category"], None])
+def test_a_dispute_is_no_ground_to_turn_a_ticket_holder_away(action: str, category: str | None, arena: Path) -> None:
+    """R16: with 40-b on, of all categories only conduct leads to a refusal; an unknown one does not."""
+    arena.write_text(S7135.replace("us-ny-s7135", "us-ny-40b").replace('"sport"', '"concert"') + "ticketed = true\n")
+    facts = {"over_21": True, "on_time": True}
+    known = Known(approvals=2, category=category)
+    if category == "conduct":
+        policy.check_action(action, EXCLUSION, known, facts, mode="live")
+        return
+    with pytest.raises(PolicyError, match="us-ny-40b/ticket-holders") as caught:
+        policy.check_action(action, EXCLUSION, known, facts, mode="live")
+    assert caught.value.rule == "action-banned"
+
+
+@pytest.mark.parametrize("action", ["sell", "search", "export", "none", "arrest"])
+def test_only_an_action_on_a_person_is_an_action(action: str) -> None:
+    """The list is closed, and nothing on it is a sale."""
+    with pytest.raises(SettingsError, match="expected one of: refuse-admission, eject, stop"):
+        policy.check_action(action, EXCLUSION, TWO)
+
+
+def test_an_export_names_a_kind_of_recipient() -> None:
+    """R23: every kind but an unstated one; a word off the list is an error; nothing has a price."""
+    for recipient in RECIPIENT_WORDS:
+        policy.check_export(recipient, SUSPECT, 1)
+        policy.check_export(recipient, None, 0)
+    for use in (SUSPECT, None):
+        with pytest.raises(PolicyError, match="for what kind of recipient") as caught:
+            policy.check_export("unstated", use, 1)
+        assert caught.value.rule == "action-banned"
+        with pytest.raises(SettingsError, match="no recipient is 'a friend': expected one of: subject"):
+            policy.check_export("a friend", use, 1)
+    with pytest.raises(PolicyError, match="without a basis"):
+        policy.check_export("court", Authority(Purpose.CRIME_SUSPECT, "", ""), 1)
+
+
+def test_an_export_comes_under_the_rules_of_its_place(arena: Path) -> None:
+    """R23: in Texas the police get nothing without a warrant; a ban on the comparison holds for what comes of it."""
+    arena.write_text('[policy]\npacks = ["us-tx-cubi"]\n[place]\njurisdiction = "US-TX"\n')
+    for use in (SUSPECT, None):
+        with pytest.raises(PolicyError, match="with a warrant alone"):
+            policy.check_export("police", use, 1, {"warrant": False, "consent": "informed"})
+        policy.check_export("police", use, 1, {"warrant": True, "consent": "informed"})
+    with pytest.raises(PolicyError, match="inform-and-consent"):
+        policy.check_export("court", SUSPECT, 1, {"consent": "none"})
+    arena.write_text('[policy]\npacks = ["eu-ai-act"]\n[place]\nactor = "police"\njurisdiction = "EU"\n')
+    facts = {"aim_listed": False, "permission": "given"}
+    policy.check_export("court", SUSPECT, 1, facts, mode="file")
+    with pytest.raises(PolicyError, match="live-law-enforcement"):
+        policy.check_export("court", SUSPECT, 1, facts, mode="live")
+
+
+def test_a_schedule_out_of_bounds_stops_every_use(arena: Path) -> None:
+    """R27: no search is made under settings that keep its results for too long."""
+    arena.write_text('[policy]\npacks = ["us-tx-cubi"]\n[retention]\nresults = 366\n')
+    with pytest.raises(SettingsError, match=r"results = 366 in \[retention\] is over the cap of the pack 'us-tx-cubi'"):
+        policy.check_search(SUSPECT, 1, {"consent": "informed"})
 
 
 def test_a_banned_search_is_recorded_and_nothing_is_opened(film: Path, tmp_path: Path, arena: Path) -> None:

@@ -35,6 +35,11 @@ NEVER = r"match|identif|\bhits?\b|positive|confiden|certain|probab|recognised|su
 EVIL = '<script>alert("x")</script>\'"&\u202egpj.mp4\x07'
 
 
+def rendered(whole: Outcome, pictures: Pictures) -> str:
+    """The report of an outcome."""
+    return report.render(whole.result, [each.name for each in whole.gallery.subjects], pictures)
+
+
 def candidate(subject: str = "Ana", footage: str = "gate.mp4", **other: object) -> Candidate:
     """Return a candidate from 2 to 5 seconds."""
     shot = Shot(3.5, (10.0, 10.0, 40.0, 50.0), 0.81)
@@ -60,7 +65,7 @@ def outcome(*found: Candidate, names: tuple[str, ...] = ("Ana", "Bo"), **other: 
         authorised_by="Inspector Doe",
         started="2026-03-01T10:00:00+00:00",
         finished="2026-03-01T10:00:09+00:00",
-        record=RecordUse("example.org/log", "ab" * 16),
+        record=RecordUse("example.org/log", "ab" * 16, "ca" * 16),
         models=(
             ModelUse("detector", "yunet", "ef" * 32, "MIT", "OpenVINO 2026.4.1 on CPU", "f32"),
             ModelUse("recogniser", "sface", "01" * 32, "Apache-2.0", "OpenVINO 2026.4.1 on CPU", "f32"),
@@ -101,7 +106,7 @@ def full() -> str:
         first, second, candidate(track=9, start_s=8.0, end_s=9.0), names=("Ana", "Bo", "Cy"),
         gallery=gallery, footage=footage, passed_over=passed,
     )  # fmt: skip
-    return report.render(whole, pictures_of(first, second))
+    return rendered(whole, pictures_of(first, second))
 
 
 class Reader(HTMLParser):
@@ -199,7 +204,7 @@ def test_names_and_paths_cannot_act() -> None:
     gallery = GalleryUse(1, 1, (Refusal(EVIL, EVIL),), (), (Lookalikes(EVIL, EVIL + "2", 0.5, 1e-6),), "x")
     footage = (use(EVIL, notes=(EVIL,), error=EVIL),)
     evil = outcome(one, names=(EVIL,), footage=footage, gallery=gallery, basis=EVIL, authorised_by=EVIL)
-    page = report.render(evil, Pictures({one: Picture(None, reason=EVIL)}, {EVIL: Picture(None, reason=EVIL)}))
+    page = rendered(evil, Pictures({one: Picture(None, reason=EVIL)}, {EVIL: Picture(None, reason=EVIL)}))
     words, tags = read(page)
     assert {tag for tag, _ in tags} & {"script"} == set()
     assert "<script>" not in page
@@ -210,23 +215,23 @@ def test_names_and_paths_cannot_act() -> None:
 
 def test_half_characters_can_be_written() -> None:
     """A file name that is no UTF-8 is shown with its stray bytes spelt out, so that the report can be saved."""
-    page = report.render(outcome(footage=(use("caf\udce9.mp4"),)), Pictures({}, {}))
+    page = rendered(outcome(footage=(use("caf\udce9.mp4"),)), Pictures({}, {}))
     assert "caf⟨U+DCE9⟩.mp4" in page
     page.encode("utf-8")
 
 
 def test_joiners_are_kept() -> None:
     """Letters in Persian and Hindi names keep the joiners that shape them."""
-    assert "می\u200cرود" in report.render(outcome(names=("می\u200cرود",)), Pictures({}, {}))
+    assert "می\u200cرود" in rendered(outcome(names=("می\u200cرود",)), Pictures({}, {}))
 
 
 def test_a_candidate_beyond_the_calibration_says_at_most() -> None:
     """The report knows the lowest rate of the program's own calibration, and of no other."""
     one = candidate(fmr=5e-07)
-    page, _ = read(report.render(outcome(one), pictures_of(one)))
+    page, _ = read(rendered(outcome(one), pictures_of(one)))
     assert "At most 1 in 2,000,000 comparisons of different people score this high or higher." in page
     other = outcome(one, threshold=Threshold(1e-5, 0.5, "somebody else's", 0.0))
-    page, _ = read(report.render(other, pictures_of(one)))
+    page, _ = read(rendered(other, pictures_of(one)))
     assert "About 1 in 2,000,000 comparisons of different people" in page
 
 
@@ -247,7 +252,7 @@ def test_what_a_rate_means_for_a_search(fmr: float, comparisons: int, words: str
 def test_bars_lie_where_the_appearances_are() -> None:
     """All files have one scale: a second is as wide in a short file as in a long one."""
     found = (candidate(start_s=2.0, end_s=5.0), candidate(footage="long.mp4", start_s=30.0, end_s=40.0, track=2))
-    page = report.render(outcome(*found, footage=(use(), use("long.mp4", duration_s=40.0))), pictures_of(*found))
+    page = rendered(outcome(*found, footage=(use(), use("long.mp4", duration_s=40.0))), pictures_of(*found))
     bars = [(a["x"], a["width"]) for t, a in read(page)[1] if t == "rect" and "class" not in a]
     lanes = [a["width"] for t, a in read(page)[1] if t == "rect" and a.get("class") == "lane"]
     assert bars == [("5.0%", "7.5%"), ("75.0%", "25.0%")]
@@ -258,7 +263,7 @@ def test_bars_lie_where_the_appearances_are() -> None:
 def test_a_file_without_a_stated_length_ends_with_its_last_appearance() -> None:
     """No bar lies outside its file."""
     one = candidate(start_s=2.0, end_s=8.0)
-    page = report.render(outcome(one, footage=(use(duration_s=0.0),)), pictures_of(one))
+    page = rendered(outcome(one, footage=(use(duration_s=0.0),)), pictures_of(one))
     assert [(a["x"], a["width"]) for t, a in read(page)[1] if t == "rect" and "class" not in a] == [("25.0%", "75.0%")]
     assert "length not stated" in page
 
@@ -266,7 +271,7 @@ def test_a_file_without_a_stated_length_ends_with_its_last_appearance() -> None:
 def test_a_still_picture_has_no_time() -> None:
     """A candidate in a photograph is said to be in a still picture, and its mark can be seen."""
     one = candidate(start_s=0.0, end_s=0.0)
-    words, tags = read(report.render(outcome(one, footage=(use(duration_s=0.0, frames=1),)), pictures_of(one)))
+    words, tags = read(rendered(outcome(one, footage=(use(duration_s=0.0, frames=1),)), pictures_of(one)))
     assert "Seen in a still picture" in words
     assert "In the footage at" not in words
     assert any(t == "line" and a.get("x1") == a.get("x2") == "0.0%" for t, a in tags)
@@ -275,14 +280,14 @@ def test_a_still_picture_has_no_time() -> None:
 def test_with_many_files_a_subject_has_rows_only_where_it_has_candidates() -> None:
     """The other files are counted."""
     one = candidate(footage="7.mp4")
-    page = report.render(outcome(one, footage=tuple(use(f"{n}.mp4") for n in range(40))), pictures_of(one))
+    page = rendered(outcome(one, footage=tuple(use(f"{n}.mp4") for n in range(40))), pictures_of(one))
     assert page.count('class="lane"') == 1
     assert "No candidate in the other 39 files." in page
 
 
 def test_no_candidate_at_all() -> None:
     """A search without candidates gives a whole report, and does not say that nobody was there."""
-    words, tags = read(report.render(outcome(), Pictures({}, {})))
+    words, tags = read(rendered(outcome(), Pictures({}, {})))
     assert "No candidate was found for 2 subjects in 1 file. That is no proof of absence." in words
     assert not [tag for tag, _ in tags if tag in {"img", "svg"}]
     assert "How to read this" in words
@@ -292,7 +297,7 @@ def test_a_picture_that_could_not_be_had() -> None:
     """Where there is no picture there is a reason, for the shot and for the photograph."""
     one = candidate()
     none = Picture(None, reason="the footage was changed after it was searched")
-    words, tags = read(report.render(outcome(one), Pictures({one: none}, {one.reference: none})))
+    words, tags = read(rendered(outcome(one), Pictures({one: none}, {one.reference: none})))
     assert words.count("No picture: the footage was changed after it was searched") == 2
     assert not [tag for tag, _ in tags if tag == "img"]
 
@@ -300,7 +305,7 @@ def test_a_picture_that_could_not_be_had() -> None:
 def test_every_picture_says_what_it_is() -> None:
     """The reference stands before the shot, both with words for who cannot see them, and say that faces are covered."""
     one = candidate()
-    words, tags = read(report.render(outcome(one), pictures_of(one)))
+    words, tags = read(rendered(outcome(one), pictures_of(one)))
     alts = [(a["alt"] or "").translate({0x2068: None, 0x2069: None}) for t, a in tags if t == "img"]
     assert alts == ["Reference photograph of Ana", "Best shot of candidate 1 for Ana"]
     assert words.count("1 other face covered") == 2
@@ -309,14 +314,14 @@ def test_every_picture_says_what_it_is() -> None:
 def test_one_track_two_subjects() -> None:
     """A track that is a candidate for two subjects says so at both."""
     both = candidate(), candidate("Bo")
-    words, _ = read(report.render(outcome(*both), pictures_of(*both)))
+    words, _ = read(rendered(outcome(*both), pictures_of(*both)))
     assert words.count("The same track is a candidate for") == 2
 
 
 def test_a_thousand_candidates() -> None:
     """Pictures are shown for the best ones only; all the others are counted and stand in tables."""
     found = tuple(candidate(track=n, start_s=5.0 * n, end_s=5.0 * n + 2, score=0.9 - n / 1e4) for n in range(1000))
-    page = report.render(outcome(*found, footage=(use(duration_s=5002.0),)), pictures_of(*found[:200]))
+    page = rendered(outcome(*found, footage=(use(duration_s=5002.0),)), pictures_of(*found[:200]))
     words, tags = read(page)
     assert sum(tag == "img" for tag, _ in tags) == 400
     assert "pictures are shown for the 200 candidates with the highest scores. The other 800 candidates stand" in words

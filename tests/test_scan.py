@@ -76,7 +76,7 @@ def test_a_finished_scan_is_replayed_without_detecting(run: Run, job: Job, monke
 
 
 def test_the_cache_holds_no_template_and_no_pixel(run: Run, job: Job) -> None:
-    """What rests after a scan is boxes, points, scores, qualities, times and thumbnails; no bytes of a template."""
+    """What rests after a scan is boxes, points, scores, qualities and times; no bytes of a template, and no pixel."""
     seen = run(job)
     kept = b"".join(file.read_bytes() for file in sorted(job.kept.folder.iterdir()))
     assert seen.probes
@@ -86,7 +86,7 @@ def test_the_cache_holds_no_template_and_no_pixel(run: Run, job: Job) -> None:
     names = {name for file in job.kept.folder.glob("*.npz") for name in np.load(file).files}
     assert names == {
         "counts", "boxes", "points", "scores", "parts", "tallies", "first_damage_s", "ticks", "cut", "analyse",
-        "analysed_s", "since_analysed", "thumbnail", "analysed_thumbnail",
+        "analysed_s", "since_analysed",
     }  # fmt: skip
 
 

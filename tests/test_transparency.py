@@ -28,7 +28,7 @@ from houselights.transparency import Rate, Transparency, of, rate, tally
 MODEL, OTHER = {"role": "detector", "sha256": "ab" * 32}, {"role": "recogniser", "sha256": "cd" * 32}
 TAG = {"salt": "01" * 16, "tag": "02" * 32}
 SEARCH: dict[str, Any] = {
-    "purpose": "missing-person", "authorisation": "aa" * 16, "gallery": "bb" * 16, "subjects": 2, "photographs": 5,
+    "purpose": "missing-person", "authorisation": "aa" * 16, "case": "ee" * 16, "gallery": "bb" * 16, "subjects": 2, "photographs": 5,
     "models": [MODEL, OTHER], "threshold_fmr": "1e-05", "threshold_score": "0.473806", "films": 3,
 }  # fmt: skip
 FOUND: dict[str, Any] = {
@@ -49,7 +49,8 @@ WHY = {"recipient": "Roe", "reason": "asked", "operator": "op", "sha256": "ab" *
 PRIVATE: dict[str, Mapping[str, object]] = {
     "search-started": WHO, "search-finished": WHO | {"films": []}, "release-started": WHO, "exported": WHY,
     "released": {"source": "s", "output": "o", "manifest": "m"}, "disclosed": WHY, "disclosure-refused": WHY,
-    "disclosure-asked": WHY,
+    "disclosure-asked": WHY, "review-decided": {"features": {}}, "corroborated": {"evidence": "e"},
+    "case-opened": WHO | {"scope": {}},
 }  # fmt: skip
 JANUARY = (date(2026, 1, 1), date(2026, 1, 31))
 NEVER = r"match|identif|\bhits?\b|positive|confiden|certain|probab|recognised|suspect|target|offender"
@@ -76,7 +77,7 @@ def add(use: Use, *steps: tuple[str, Mapping[str, Any]]) -> None:
 
 def review(candidate: str, by: str, decision: str) -> tuple[str, Mapping[str, Any]]:
     """Return the entry of a reviewer's decision."""
-    return "review-decided", {"candidate": candidate * 32, "by": by * 32, "decision": decision}
+    return "review-decided", {"candidate": candidate * 32, "by": by * 32, "decision": decision, "signature": "f" * 128}
 
 
 def known(candidate: str, outcome: str) -> tuple[str, Mapping[str, Any]]:
@@ -658,7 +659,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 }  # fmt: skip
 CANDIDATES = ("case", "gallery", "log", "use", "entries", "search", "error", "banned", "court", "court-order",
               "retention", "same-person", "different", "true", "false", "unknown", "candidates", "unreviewed",
-              "enabled", "disabled", "done", "added", ID, HASH, TIME, "f" * 128)  # fmt: skip
+              "enabled", "disabled", "done", "added", "conduct", "stop", ID, HASH, TIME, "f" * 128)  # fmt: skip
 
 
 def facts_of(kind: str) -> st.SearchStrategy[dict[str, Any]]:

@@ -26,6 +26,8 @@ from houselights.words import name_of
 COST = 2**15  # of scrypt: a guess at a passphrase takes some 60 ms and 32 MiB
 SHORTEST = 10  # characters of a passphrase
 NONCE = 12
+Passphrased = tuple[str, str]
+"""The name of an actor, and what they typed as their passphrase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Actor:
     revoked: bool = False
 
 
-def add(record: Record, name: str, role: str, passphrase: str, by: tuple[str, str] | None = None) -> Actor:
+def add(record: Record, name: str, role: str, passphrase: str, by: Passphrased | None = None) -> Actor:
     """A new actor. Once there is one, somebody with the role `authoriser` has to sign for the next: name, passphrase.
 
     Raises:
@@ -71,7 +73,7 @@ def add(record: Record, name: str, role: str, passphrase: str, by: tuple[str, st
     return actor
 
 
-def revoke(record: Record, name: str, by: tuple[str, str]) -> Actor:
+def revoke(record: Record, name: str, by: Passphrased) -> Actor:
     """An actor who can sign no more; what was signed before stays signed.
 
     Raises:
@@ -86,11 +88,11 @@ def revoke(record: Record, name: str, by: tuple[str, str]) -> Actor:
     return actor
 
 
-def _changed(record: Record, change: str, actor: Actor, by: tuple[str, str] | None) -> None:
+def _changed(record: Record, change: str, actor: Actor, by: Passphrased | None) -> None:
     use = record.use()
     facts = {"actor": number(record, actor.name), "role": actor.role, "key": actor.public, "change": change}
     if by is not None:
-        signed(use, "actor-changed", facts, *by)
+        signed(use, "actor-changed", facts, by)
         return
     if _changes(record):
         hint = "an authoriser signs for the next: --by NAME"
@@ -125,33 +127,65 @@ def find(record: Record, name: str) -> Actor:
 def listed(record: Record) -> Iterator[Actor]:
     """All actors, revoked ones too."""
     changes = _changes(record)
-    kept = (Actor(**json.loads(content)) for content in record.store.documents("actor"))
+    kept = (Actor(**json.loads(content)) for content in record.store.documents("actor").values())
     yield from (actor for actor in kept if _is_stated(actor, changes))
 
 
-def signed(use: Use, kind: str, facts: Mapping[str, Any], name: str, passphrase: str) -> str:
+def signed(
+    use: Use,
+    kind: str,
+    facts: Mapping[str, Any],
+    by: Passphrased,
+    *,
+    private: Mapping[str, Any] | None = None,
+    subjects: Mapping[str, Mapping[str, Any]] | None = None,
+) -> str:
     """Add an entry that somebody answers for; their pseudonym.
 
     Raises:
         PolicyError: they may not decide this, or are revoked.
         SettingsError: there is no such actor, or the passphrase is wrong.
     """
-    actor = find(use.record, name)
-    roles = SIGNED[kind]
+    stated = sign(use, kind, facts, by)
+    use.add(kind, stated, private, subjects)
+    return str(stated["by"])
+
+
+def sign(use: Use, kind: str, facts: Mapping[str, Any], by: Passphrased) -> dict[str, Any]:
+    """Facts of an entry with who answers for it and their signature, to be added to that use; raises as `signed`."""
+    actor = _in_role(use.record, by[0], SIGNED[kind])
+    stated = {**facts, "by": number(use.record, actor.name)}
+    statement = _statement(use.record.key.name, use.number, kind, stated)
+    return {**stated, "signature": _unlocked(actor, by[1]).sign(statement).hex()}
+
+
+def prove(record: Record, by: Passphrased, role: str) -> str:
+    """The pseudonym of an actor who is here with their passphrase and has a role; raises as `signed`."""
+    actor = _in_role(record, by[0], (role,))
+    _unlocked(actor, by[1])
+    return number(record, actor.name)
+
+
+def has_authoriser(record: Record) -> bool:
+    """Whether there is somebody who can approve."""
+    return any(actor.role == "authoriser" and not actor.revoked for actor in listed(record))
+
+
+def _in_role(record: Record, name: str, roles: Sequence[str]) -> Actor:
+    actor = find(record, name)
     if actor.revoked or actor.role not in roles:
         state = "is revoked" if actor.revoked else f"has the role '{actor.role}'"
         raise PolicyError(f"'{actor.name}' {state}; this needs: {', '.join(roles)}", rule="role")
+    return actor
+
+
+def _unlocked(actor: Actor, passphrase: str) -> Ed25519PrivateKey:
     salt, locked = bytes.fromhex(actor.salt), bytes.fromhex(actor.locked)
     try:
         secret = _lock(passphrase, salt).decrypt(locked[:NONCE], locked[NONCE:], actor.public.encode())
     except InvalidTag as fault:
         raise SettingsError(f"the passphrase of '{actor.name}' is wrong") from fault
-    own = number(use.record, actor.name)
-    stated = {**facts, "by": own}
-    statement = _statement(use.record.key.name, use.number, kind, stated)
-    signature = Ed25519PrivateKey.from_private_bytes(secret).sign(statement)
-    use.add(kind, {**stated, "signature": signature.hex()})
-    return own
+    return Ed25519PrivateKey.from_private_bytes(secret)
 
 
 class Signatures:

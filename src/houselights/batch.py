@@ -12,28 +12,31 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import local
 from typing import Protocol
 
 import av.error
 import cv2
 
+from houselights import cases, intake, models, policy, watchlist
 from houselights import footage as footages
-from houselights import intake, models, odds, policy, runtime
 from houselights import search as searches
+from houselights.cases import Case, Opening, Scope
 from houselights.config import cache_dir, operator
-from houselights.detections import Detections, key
-from houselights.errors import Error, FootageError, PolicyError, RecordError
-from houselights.faces import Canvas, Detector, canvas
+from houselights.detections import FOLDER, Detections, key
+from houselights.errors import Error, FootageError, PolicyError, RecordError, SettingsError
+from houselights.faces import Canvas, canvas
 from houselights.facts import Value
 from houselights.footage import Facts, Footage
-from houselights.gallery import Enroller, Gallery, entries
+from houselights.gallery import Enroller, Gallery, entries, photographs_of
+from houselights.gallery import Entry as Photograph
+from houselights.models import Model
+from houselights.policy import Known
 from houselights.record import Record, Use
-from houselights.result import FootageUse, GalleryUse, ModelUse, RecordUse, Refusal, Result, Threshold, Timing
+from houselights.result import FootageUse, GalleryUse, ModelUse, RecordUse, Refusal, Result, Timing
+from houselights.rig import Rig
 from houselights.sampling import AUTO, Sampling
 from houselights.scan import Job, Range, RestartError, Scan, scan
 from houselights.search import Probe
-from houselights.templates import Recogniser
 from houselights.types import Authority
 
 ALIKE_FMR = 0.01
@@ -54,6 +57,8 @@ class Request:
     authority: Authority
     gallery: Path | None = None
     persons: tuple[Path, ...] = ()
+    watchlist: str | None = None
+    """A watchlist of the record, in place of photographs."""
     recogniser: str = "sface"
     accept_licence: bool = False
     calibration: Path | None = None
@@ -71,6 +76,12 @@ class Request:
     """Files at a time."""
     facts: Mapping[str, Value] = field(default_factory=dict)
     """What is stated of this use for the packs of rules, see docs/policy.md."""
+    case: str | None = None
+    """The number of the case this is done in; a case of its own is opened where None."""
+    opening: Opening = cases.PLAIN
+    """How that is opened."""
+    leaves: bool = True
+    """Whether what is found leaves the screen: of an urgent case that nobody approved it may not."""
 
 
 class Watcher(Protocol):
@@ -78,6 +89,9 @@ class Watcher(Protocol):
 
     def gallery(self, done: int, total: int) -> None:
         """Photographs looked at."""
+
+    def identified(self, done: int, total: int) -> None:
+        """Files of footage hashed."""
 
     def files(self, files: list[Path]) -> None:
         """All the footage there will be, before the first of it is opened."""
@@ -110,8 +124,36 @@ class _Work:
     rig: Rig
     use: Use
     watcher: Watcher
-    alone: bool
-    """Whether there is one file: then what a rule refuses is the whole search."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sought:
+    """Who is looked for: photographs that are still to be enrolled, or a watchlist."""
+
+    photographs: list[Photograph]
+    refused: list[Refusal]
+    listed: Gallery | None = None
+
+    @property
+    def subjects(self) -> int:
+        """How many people that is."""
+        return len(self.listed.subjects) if self.listed else len({each.subject for each in self.photographs})
+
+    @property
+    def categories(self) -> tuple[str | None, ...]:
+        """Why they are on a list; none where there is no list."""
+        return tuple(sorted({each.category for each in self.listed.subjects})) if self.listed else (None,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Film:
+    """A file of footage before it is opened."""
+
+    path: Path
+    sha256: str = ""
+    identity: tuple[int, ...] = ()
+    error: str | None = None
+    """Why it is not searched."""
 
 
 def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
@@ -126,24 +168,32 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
         RecordError: the search cannot be recorded, so nothing of it is shown.
     """
     began, started = time.perf_counter(), datetime.now(UTC)
-    offered, refused = entries(request.gallery, list(request.persons))
     record.state_rules()
+    earlier = cases.find(record, request.case) if request.case else None
+    model = models.recogniser(request.recogniser, accept_licence=request.accept_licence)
+    sought = _sought(request, record, model)
     with record.refusing("search"):
-        policy.check_search(request.authority, len({entry.subject for entry in offered}), request.facts)
+        _check_policy(request, sought, (earlier or request.opening).justification)
     files, passed_over = footages.find(list(request.footage))
     if not files:
         names = ", ".join(f"'{path}'" for path in request.footage)
         msg = f"no footage in {names}"
         raise FootageError(msg, hint="name video files, photographs, or folders that hold some")
-    rig = Rig(request)
-    gallery = Enroller(rig.detector_path, rig.recogniser).enrol(offered, refused, watcher.gallery)
-    enrolled = time.perf_counter()
     use = record.use()
-    stated = _stated(use, request, rig, gallery, len(files))
+    films = _permitted(_identified(files, request.jobs, watcher), request, use, earlier)
+    with use.refusing("search"):
+        case = cases.enter(record, request.authority, _scope(request, sought, films), earlier, request.opening)
+        cases.check_readable(record, case, leaves=request.leaves)
+    rig = Rig(model, request.calibration, request.threshold_fmr)
+    gallery = sought.listed or Enroller(rig.detector_path, rig.recogniser).enrol(
+        sought.photographs, sought.refused, watcher.gallery
+    )
+    enrolled = time.perf_counter()
+    stated = _stated(use, case, rig, gallery, len(files))
     _record_start(use, request, gallery, stated)
     with use.failing("search-failed"):
         watcher.files(files)
-        uses, probes = _search_files(files, _Work(request, rig, use, watcher, alone=len(files) == 1))
+        uses, probes = _search_files(films, _Work(request, rig, use, watcher))
         scanned = time.perf_counter()
         found = searches.candidates(gallery, probes, rig.threshold.score, rig.calibration)
         alike = searches.lookalikes(gallery, rig.threshold.score, rig.calibration)
@@ -154,7 +204,7 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
             authorised_by=request.authority.authorised_by,
             started=started.isoformat(timespec="seconds"),
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
-            record=RecordUse(record.key.name, use.number),
+            record=RecordUse(record.key.name, use.number, case.number),
             models=rig.uses,
             gallery=GalleryUse(
                 len(gallery.subjects), gallery.photographs, gallery.refused, gallery.duplicates, alike, gallery.digest
@@ -176,12 +226,30 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
     return Outcome(result, gallery, use)
 
 
-def _stated(use: Use, request: Request, rig: Rig, gallery: Gallery, films: int) -> dict[str, object]:
+def _sought(request: Request, record: Record, model: Model) -> _Sought:
+    offered, refused = entries(request.gallery, list(request.persons))
+    if request.watchlist is None:
+        return _Sought(offered, refused)
+    if offered or refused:
+        raise SettingsError("people are named by a watchlist and by photographs", hint="use one of them")
+    gallery, left_out = watchlist.active(record, request.watchlist, model.sha256)
+    return _Sought([], [], replace(gallery, refused=left_out))
+
+
+def _check_policy(request: Request, sought: _Sought, justification: str) -> None:
+    """Ask the rules once for each category of people: one that is refused ends it."""
+    for category in sought.categories:
+        known = Known(category=category, justified=bool(justification))
+        policy.check_search(request.authority, sought.subjects, request.facts, known)
+
+
+def _stated(use: Use, case: Case, rig: Rig, gallery: Gallery, films: int) -> dict[str, object]:
     """What the entries at both ends of a search state."""
-    authority, pseudonym = request.authority, use.record.pseudonym
+    pseudonym = use.record.pseudonym
     return {
-        "purpose": str(authority.purpose),
-        "authorisation": pseudonym("authorisation", f"{authority.basis}\0{authority.authorised_by}"),
+        "purpose": str(case.authority.purpose),
+        "authorisation": cases.authorisation(use.record, case.authority),
+        "case": case.number,
         "gallery": pseudonym("gallery", f"{use.number} {gallery.digest}"),  # else it would link searches for one person
         "subjects": len(gallery.subjects),
         "photographs": gallery.photographs,
@@ -236,81 +304,89 @@ def _record_end(use: Use, request: Request, gallery: Gallery, result: Result, st
     use.add("search-finished", facts, _private(request) | {"films": films}, people)
 
 
-class Rig:
-    """The models of one search, compiled once a thread, and what their scores mean."""
-
-    def __init__(self, request: Request) -> None:
-        """Load and check everything that can fail before any footage is opened."""
-        chosen = models.recogniser(request.recogniser, accept_licence=request.accept_licence)
-        self.detector_model = models.default("detector")
-        own = request.calibration
-        self.calibration = odds.read(own, chosen) if own else odds.built_in(chosen)
-        score = self.calibration.score_at(request.threshold_fmr)
-        self.threshold = Threshold(
-            request.threshold_fmr, score, self.calibration.describe(), self.calibration.fmr_at(1.0)
-        )
-        self.detector_path = models.path_of(self.detector_model)
-        self._recogniser_model, self._recogniser_path = chosen, models.path_of(chosen)
-        self._threads = local()
-        self.compiling_s = 0.0
-        self.uses = (
-            runtime.use(self.detector_model, exact=False),
-            runtime.use(chosen, exact=True),
-        )
-
-    @property
-    def recogniser(self) -> Recogniser:
-        """This thread's recogniser."""
-        if not hasattr(self._threads, "recogniser"):
-            self._threads.recogniser = Recogniser(self._recogniser_model, self._recogniser_path)
-        recogniser: Recogniser = self._threads.recogniser
-        return recogniser
-
-    def detector(self, canvases: tuple[Canvas, ...]) -> Detector:
-        """This thread's detector for some canvases; the last one used stays compiled."""
-        held: Detector | None = getattr(self._threads, "detector", None)
-        if held is None or held.canvases != canvases:
-            began = time.perf_counter()
-            held = self._threads.detector = Detector(self.detector_path, canvases)
-            self.compiling_s += time.perf_counter() - began
-        return held
+def _identified(files: list[Path], jobs: int, watcher: Watcher) -> list[_Film]:
+    """Every file with its SHA-256, or with why it cannot be read."""
+    done = 0
+    watcher.identified(done, len(files))
+    films = []
+    with ThreadPoolExecutor(jobs) as pool:
+        for film in pool.map(_identify, files):
+            films.append(film)
+            done += 1
+            watcher.identified(done, len(files))
+    return films
 
 
-def _search_files(files: list[Path], work: _Work) -> tuple[list[FootageUse], list[Probe]]:
-    def one(numbered: tuple[int, Path]) -> tuple[FootageUse, list[Probe]]:
+def _identify(path: Path) -> _Film:
+    try:
+        before = footages.identity(path)
+        return _Film(path, footages.digest(path), before)
+    except (Error, OSError) as fault:
+        return _Film(path, error=str(fault))
+
+
+def _permitted(films: list[_Film], request: Request, use: Use, case: Case | None) -> list[_Film]:
+    """The same films; those that may not be used for this have the reason as their error.
+
+    Raises:
+        PolicyError: none may be used.
+    """
+    seen, refusals = [], []
+    for film in films:
+        try:
+            if film.error is None:
+                with use.refusing("search", film.sha256):
+                    intake.check(use.record, film.sha256, film.path.name, request.authority.purpose)
+                    if case is not None:
+                        cases.check_film(case, film.sha256, film.path.name)
+            seen.append(film)
+        except PolicyError as fault:
+            refusals.append(fault)
+            seen.append(replace(film, error=str(fault)))
+    if refusals and len(refusals) == len(films):
+        raise refusals[0]
+    return seen
+
+
+def _scope(request: Request, sought: _Sought, films: list[_Film]) -> Scope:
+    return Scope(
+        films={film.sha256: film.path.name for film in films if film.error is None},
+        subjects=photographs_of(sought.photographs),
+        watchlist=request.watchlist or "",
+        since_s=request.since_s,
+        until_s=request.until_s,
+    )
+
+
+def _search_files(films: list[_Film], work: _Work) -> tuple[list[FootageUse], list[Probe]]:
+    def one(numbered: tuple[int, _Film]) -> tuple[FootageUse, list[Probe]]:
         use, probes = _search_file(*numbered, work)
         work.watcher.end(numbered[0], use)
         return use, probes
 
     if work.request.jobs == 1:
-        done = list(map(one, enumerate(files)))
+        done = list(map(one, enumerate(films)))
     else:
         with ThreadPoolExecutor(work.request.jobs) as pool:
-            done = list(pool.map(one, enumerate(files)))
+            done = list(pool.map(one, enumerate(films)))
     return [use for use, _ in done], [probe for _, probes in done for probe in probes]
 
 
-def _search_file(number: int, path: Path, work: _Work) -> tuple[FootageUse, list[Probe]]:
-    sha256 = ""
+def _search_file(number: int, film: _Film, work: _Work) -> tuple[FootageUse, list[Probe]]:
+    path, sha256 = film.path, film.sha256
+    if film.error is not None:
+        return _failed(path, sha256, film.error), []
     try:
-        before = footages.identity(path)
-        sha256 = footages.digest(path)
-        with work.use.refusing("search", sha256):
-            intake.check(work.use.record, sha256, path.name, work.request.authority.purpose)
         tag = work.use.take_in(sha256, path.name, str(work.request.authority.purpose))
         work.use.add("footage-opened", {"footage": tag})
         opened = Footage(path, sha256=sha256)
         seen = _scan(number, opened, work)
-        if footages.identity(path) != before:
+        if footages.identity(path) != film.identity:
             msg = f"footage '{path}' changed while it was read"
             raise FootageError(msg, hint="search a copy that nothing writes to")
         return _done(opened.facts, seen, work.request), seen.probes
     except RecordError:  # what cannot be recorded is not done, whatever the file is like
         raise
-    except PolicyError as fault:
-        if work.alone:
-            raise
-        return _failed(path, sha256, str(fault)), []
     except BREAKS as fault:
         return _failed(path, sha256, str(fault) or type(fault).__name__), []
 
@@ -318,7 +394,7 @@ def _search_file(number: int, path: Path, work: _Work) -> tuple[FootageUse, list
 def _scan(number: int, opened: Footage, work: _Work) -> Scan:
     """Scan one footage, anew where what was kept cannot be gone on from."""
     facts, request, rig, watcher = opened.facts, work.request, work.rig, work.watcher
-    kept = Detections(cache_dir() / "detections" / key(facts.sha256, _settings(facts, request, rig)))
+    kept = Detections(cache_dir() / FOLDER / key(facts.sha256, _settings(facts, request, rig)))
     if not request.resume:
         kept.clear()
     detector = rig.detector(_canvases(facts, request))

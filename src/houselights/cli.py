@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import resource
 import sys
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from houselights import (
     __version__,
     batch,
     bulletin,
+    cases,
     check,
     config,
     custody,
@@ -23,9 +25,8 @@ from houselights import (
     display,
     models,
     odds,
-    pictures,
     policy,
-    report,
+    results,
     runtime,
     sheet,
     transparency,
@@ -34,10 +35,14 @@ from houselights import event as events
 from houselights import manifest as manifests
 from houselights import redact as redacting
 from houselights import release as releases
+from houselights.cases import Opening
 from houselights.cast import read_cast
-from houselights.cli_actor import actor_app, intake_command
-from houselights.cli_log import FAILED, KeyOption, LogOption, counted, log_app, one_of, opened, write
+from houselights.cli_actor import ByOption, actor_app, intake_command, signer
+from houselights.cli_case import JustificationOption, UrgentOption, case_app, hand_out, in_case, ready
+from houselights.cli_log import FAILED, KeyOption, LogOption, counted, log_app, one_of, write
 from houselights.cli_policy import policy_app
+from houselights.cli_retention import retention_app
+from houselights.cli_watchlist import watchlist_app
 from houselights.cover import Fill
 from houselights.credential import Signer
 from houselights.custody import CustodyError
@@ -62,7 +67,10 @@ models_app = typer.Typer(no_args_is_help=True, help="Weights: list, fetch and ve
 app.add_typer(models_app, name="models")
 app.add_typer(log_app, name="log")
 app.add_typer(actor_app, name="actor")
+app.add_typer(case_app, name="case")
+app.add_typer(watchlist_app, name="watchlist")
 app.add_typer(policy_app, name="policy")
+app.add_typer(retention_app, name="retention")
 app.command("intake")(intake_command)
 report_app = typer.Typer(no_args_is_help=True, help="Reports over many uses.")
 app.add_typer(report_app, name="report")
@@ -70,6 +78,8 @@ app.add_typer(report_app, name="report")
 RecogniserOption = Annotated[
     str, typer.Option("--recogniser", help="A name from `models list`, or FILE.onnx.", metavar="NAME|FILE")
 ]
+CaseOption = Annotated[str | None, typer.Option(help="An open case: the first digits of its number.", metavar="NUMBER")]
+WatchlistOption = Annotated[str | None, typer.Option(help="A watchlist, in place of photographs.", metavar="NAME")]
 FactOption = Annotated[
     list[str] | None,
     typer.Option(help="Stated of this use, for the rules: consent=written. May be repeated.", metavar="NAME=VALUE"),
@@ -79,6 +89,7 @@ AcceptOption = Annotated[bool, typer.Option("--accept-licence", help="Accept the
 
 def main() -> None:
     """Run the command and turn every error of ours into a message and an exit status."""
+    _leave_no_core()
     try:
         app()
     except (Error, CustodyError) as fault:
@@ -87,6 +98,12 @@ def main() -> None:
     except KeyboardInterrupt:
         display.say("\nstopped; run the same command again to go on where it was")
         sys.exit(130)
+
+
+def _leave_no_core() -> None:
+    """A process that dies leaves no image of its memory, which holds templates. A limit of 1 stops handlers, too."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0 if most == 0 else 1, most))
 
 
 @app.callback(invoke_without_command=True)
@@ -113,13 +130,14 @@ def search(
         list[Path], typer.Argument(help="Video files, photographs and folders of them.", metavar="FOOTAGE...")
     ],
     *,
-    purpose: Annotated[str, typer.Option(help=f"One of: {', '.join(Purpose)}.")],
+    purpose: Annotated[str | None, typer.Option(help=f"One of: {', '.join(Purpose)}.")] = None,
     gallery: Annotated[
         Path | None, typer.Option(help="One folder a subject with photographs, or one photograph a subject.")
     ] = None,
     person: Annotated[
         list[Path] | None, typer.Option(help="A photograph of one person; the file's name is theirs. May be repeated.")
     ] = None,
+    watchlist: WatchlistOption = None,
     basis: Annotated[str | None, typer.Option(help="The law, warrant, contract or consent it rests on.")] = None,
     authorised_by: Annotated[str | None, typer.Option(help="Who authorised it.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the result as JSON; - is stdout.", metavar="FILE")] = None,
@@ -148,21 +166,26 @@ def search(
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Files searched at a time.")] = 1,
     fact: FactOption = None,
+    case: CaseOption = None,
+    urgent: UrgentOption = False,
+    justification: JustificationOption = "",
+    by: ByOption = None,
 ) -> None:
-    """Search footage for named people."""
-    record = opened()
+    """Search footage for named people, inside a case: an open one, or one that is opened for this search."""
+    record = ready()
     with record.refusing("search"):
-        authority = policy.authority(purpose, basis, authorised_by)
+        authority = in_case(record, case, purpose, basis, authorised_by)
     request = batch.Request(
         footage=tuple(footage), authority=authority, gallery=gallery,
         persons=tuple(person or ()), recogniser=recogniser, accept_licence=accept_licence, calibration=calibration,
         threshold_fmr=threshold_fmr, sampling=Sampling.parse(sample), detector_width=detector_width, crowd=crowd,
-        since_s=since, until_s=until, resume=resume, jobs=jobs, facts=_facts(fact),
+        since_s=since, until_s=until, resume=resume, jobs=jobs, facts=_facts(fact), watchlist=watchlist, case=case,
+        opening=_opening(case, by, urgent=urgent, justification=justification), leaves=bool(json or report_file),
     )  # fmt: skip
     _fetch_if_missing("detector", "recogniser" if recogniser == models.default("recogniser").name else "detector")
     with display.SearchBars() as bars:
         outcome = batch.run(request, record, bars)
-    _show(outcome, json, report_file)
+    _show(request, outcome, record, json, report_file)
     if any(use.error for use in outcome.result.footage):
         raise typer.Exit(PARTLY)
 
@@ -171,21 +194,23 @@ def _facts(stated: list[str] | None) -> dict[str, Value]:
     return dict(read_fact(text) for text in stated or ())
 
 
-def _show(outcome: batch.Outcome, json: Path | None, report_file: Path | None) -> None:
-    how = {"terminal": str(json) != "-", "json": json is not None, "report": report_file is not None}
-    outcome.use.add("results-opened", {"how": [name for name, shown in how.items() if shown]})
-    if json is not None and str(json) == "-":
-        sys.stdout.write(outcome.result.to_json())
-    else:
-        display.result(outcome.result)
-    if json is not None and str(json) != "-":
-        write(json, outcome.result.to_json().encode())
-    if report_file is not None:
-        seen = pictures.candidate_pictures(outcome, models.path_of(models.default("detector")))
-        write(report_file, report.render(outcome, seen).encode())
-        display.say(f"report: {display.shown(report_file.resolve().as_uri())}")
-    elif outcome.result.candidates:
-        display.say("to look at the candidates beside the references: add --report FILE.html")
+def _opening(case: str | None, by: str | None, *, urgent: bool, justification: str) -> Opening:
+    """How a case is opened for one search or release."""
+    if case is not None and (by or urgent or justification):
+        raise SettingsError(f"case '{case}' is open already", hint="--by, --urgent and --justification open another")
+    return Opening(urgent=urgent, justification=justification, by=signer(by))
+
+
+def _show(
+    request: batch.Request, outcome: batch.Outcome, record: Record, json: Path | None, report_file: Path | None
+) -> None:
+    detector = models.path_of(models.default("detector"))
+    kept = results.keep(record, outcome, request.facts, detector, pictured=report_file is not None)
+    case = cases.current(record, kept.result.record.case)
+    hand_out(outcome.use, case, kept, json, report_file)
+    display.say(
+        f"case {case.number[:8]} {'was opened for this, and ' if request.case is None else ''}ends {case.until}"
+    )
 
 
 def _fetch_if_missing(*roles: models.Role) -> None:
@@ -247,11 +272,13 @@ def redact(
         bool, typer.Option(help="Let whoever has the manifest and the log list every use of the source.")
     ] = True,
     fact: FactOption = None,
+    case: CaseOption = None,
+    by: ByOption = None,
 ) -> None:
     """Make a copy in which every head is hidden, or all but those who may be seen."""
-    record, stated = opened(), _facts(fact)
+    record, stated = ready(), _facts(fact)
     with record.refusing("release"):
-        authority = policy.authority(purpose, basis, authorised_by) if purpose else None
+        authority = in_case(record, case, purpose, basis, authorised_by) if case or purpose else None
         policy.check_release(authority, len(keep or ()) + len(hide or ()), stated)
     request = releases.Request(
         source=footage, out=out, authority=authority,
@@ -261,7 +288,8 @@ def redact(
         codec=one_of("--codec", codec, "h264", "hevc", "av1"), quality=quality,
         recall=Recall(one_of("--recall", recall, *Recall)), manifest=manifest, allow_findings=allow_findings,
         recogniser=recogniser, accept_licence=accept_licence, threshold_fmr=threshold_fmr,
-        signer=_signer(sign, sign_key), disclose=disclose, facts=stated,
+        signer=_signer(sign, sign_key), disclose=disclose, facts=stated, case=case,
+        opening=_opening(case, by, urgent=False, justification=""),
     )  # fmt: skip
     _fetch_if_missing("detector", "second-detector", *(("recogniser",) if request.compares else ()))
     if footage.is_dir():
@@ -500,7 +528,7 @@ def run_demo(
     record = demo.record(out_dir)
     with display.SearchBars() as bars:
         outcome = batch.run(demo.request(out_dir), record, bars)
-    _show(outcome, out_dir / "result.json", out_dir / "report.html")
+    _show(demo.request(out_dir), outcome, record, out_dir / "result.json", out_dir / "report.html")
     rows = [
         (
             row.subject, "yes" if row.enrolled else "no",

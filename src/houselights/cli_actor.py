@@ -9,6 +9,7 @@ import typer
 
 from houselights import actors, display, intake, policy
 from houselights import footage as footages
+from houselights.actors import Passphrased
 from houselights.cli_log import opened
 from houselights.entry import ROLE_WORDS
 from houselights.errors import FootageError, SettingsError
@@ -21,13 +22,15 @@ actor_app = typer.Typer(no_args_is_help=True, help="People who sign what they de
 ByOption = Annotated[str | None, typer.Option(help="Who signs; asks for their passphrase.", metavar="NAME")]
 
 
-def _passphrase(name: str, *, new: bool = False) -> str:
+def passphrase(name: str, *, new: bool = False) -> str:
+    """Ask somebody for their passphrase; twice for a new one."""
     text = f"{'new passphrase' if new else 'passphrase'} of {name}"
     return str(typer.prompt(text, hide_input=True, confirmation_prompt=new, err=True))
 
 
-def _signer(name: str | None) -> tuple[str, str] | None:
-    return None if name is None else (name, _passphrase(name))
+def signer(name: str | None) -> Passphrased | None:
+    """Who signs, with the passphrase they are asked for; None where nobody is named."""
+    return None if name is None else (name, passphrase(name))
 
 
 @actor_app.command("add")
@@ -40,7 +43,7 @@ def add(
     """Add a person with a key of their own. Once there is one, an authoriser signs for each other."""
     record = opened()
     with record.refusing("actor"):
-        actor = actors.add(record, name, role, _passphrase(name, new=True), _signer(by))
+        actor = actors.add(record, name, role, passphrase(name, new=True), signer(by))
     display.out.print(f"{display.shown(actor.name)}, {actor.role}: public key {actor.public}")
 
 
@@ -60,7 +63,7 @@ def revoke(
     """Revoke somebody's key. What it signed before stays signed."""
     record = opened()
     with record.refusing("actor"):
-        actor = actors.revoke(record, name, (by, _passphrase(by)))
+        actor = actors.revoke(record, name, (by, passphrase(by)))
     display.out.print(f"{display.shown(actor.name)}: revoked")
 
 
@@ -81,15 +84,15 @@ def intake_command(
         raise SettingsError("--by signs for a purpose, and none was named", hint="add --purpose")
     with record.refusing("intake"):
         wanted = None if purpose is None else policy.purpose_of(purpose)
-        signer = _signer(by)
+        signing = signer(by)
         for file in files:
             sha256 = footages.digest(file)
             if wanted is None:
                 known = intake.of(record, sha256)
-            elif signer is None:
+            elif signing is None:
                 known = intake.take_in(record, sha256, file.name, wanted)
             else:
-                known = intake.widen(record, sha256, file.name, wanted, signer)
+                known = intake.widen(record, sha256, file.name, wanted, signing)
             display.out.print(f"{display.shown(file)}: {_state(record, known)}")
 
 

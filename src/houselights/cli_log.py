@@ -10,12 +10,14 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from houselights import custody, disclosure, display, quorum, stamp, witness
+from houselights import custody, disclosure, display, erasure, quorum, stamp, witness
 from houselights import footage as footages
 from houselights.actors import Signatures
+from houselights.cases import Cases
 from houselights.config import record_dir
 from houselights.custody import Checkpoint, CustodyError, Key, Note, Verdict
 from houselights.entry import ERASED_WORDS, GROUND_WORDS, RECIPIENT_WORDS, Entry
+from houselights.erasure import Erased
 from houselights.errors import RecordError, SettingsError
 from houselights.files import whole
 from houselights.proofs import Receipt
@@ -157,12 +159,16 @@ def _witnessed(policy: Path | None, note: Note) -> None:
 
 
 def _vocabulary(folder: Path, verdict: Verdict) -> Iterator[str]:
-    """Entries that say what no entry may say, or that nobody signed who may. Missing ones are faults already."""
-    signatures = Signatures(verdict.checkpoint.origin)
+    """Entries that say what no entry may say, that nobody signed who may, or that are outside of their case.
+
+    Missing ones are faults already.
+    """
+    checks = (Signatures(verdict.checkpoint.origin), Cases())
     try:
         for index, content in enumerate(custody.read_entries(folder, verdict.checkpoint.size)):
             try:
-                yield from (f"entry {index}: {fault}" for fault in signatures.faults(Entry.parse(content)))
+                entry = Entry.parse(content)
+                yield from (f"entry {index}: {fault}" for check in checks for fault in check.faults(entry))
             except CustodyError as fault:
                 yield f"entry {index}: {fault}"
     except CustodyError:
@@ -322,13 +328,34 @@ def erase(
     subject: Annotated[str | None, typer.Option(help="A person's name, as galleries have it.")] = None,
     use: Annotated[str | None, typer.Option(help="The whole number of a use.")] = None,
 ) -> None:
-    """Destroy the key of what is sealed about a person or in a use. The log stays whole; nobody can open it again."""
+    """Take a person out of all that is kept, or destroy what is sealed in a use. The log's entries stay."""
     if (subject is None) == (use is None):
         raise SettingsError("name what to erase: --subject NAME or --use NUMBER", hint="one of them, not both")
-    keys = opened().erase("subject" if subject is not None else "use", str(subject or use), why)
-    display.out.print(
-        f"{keys} keys destroyed" if keys else "nothing was sealed under that name; the asking is recorded"
-    )
+    if subject is not None:
+        _show_erased(erasure.erase_subject(opened(), subject, why))
+        return
+    keys = opened().erase("use", str(use), why)
+    display.out.print(f"{keys} keys destroyed" if keys else "nothing was sealed there; the asking is recorded")
+
+
+def _show_erased(erased: Erased) -> None:
+    names = display.shown(", ".join(erased.names))
+    gone = {
+        "watchlist entries": erased.watchlist_entries, "cases": erased.cases, "kept results": erased.results,
+        "sealed decisions": erased.decisions, "keys": erased.keys,
+    }  # fmt: skip
+    if any(gone.values()):
+        display.out.print(f"{names}: erased: {', '.join(f'{what} {number}' for what, number in gone.items())}")
+    else:
+        display.out.print(f"nothing was kept of {names}; the asking is recorded")
+    for use in erased.typed:
+        where = f"the name still stands in what somebody typed in the use {use}"
+        display.say(f"{where}; to erase that: `houselights log erase --use {use} --why REASON`")
+    for use in erased.unfinished:
+        display.say(f"the search {use} has no end in the log: if it is still running, erase once more when it is done")
+    display.say("not reached:")
+    for each in erasure.UNREACHED:
+        display.say(f"  {each}")
 
 
 Choice = TypeVar("Choice", bound=str)

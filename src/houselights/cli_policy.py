@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from houselights import display, packs
+from houselights import decision, display, packs, settings
 from houselights.cli_log import FAILED
 from houselights.facts import WORDS, Value, read_fact
-from houselights.packs import Pack, Setup
+from houselights.packs import Pack
+from houselights.rules import HOUSE
+from houselights.settings import Setup
 
 policy_app = typer.Typer(no_args_is_help=True, help="Rules as text: which are on, what they say, what they refuse.")
 
@@ -18,7 +21,7 @@ policy_app = typer.Typer(no_args_is_help=True, help="Rules as text: which are on
 @policy_app.command("list")
 def show_all() -> None:
     """Show the packs of rules, their status, and which are on."""
-    setup = packs.setup()
+    setup = settings.setup()
     rows = [(pack.name, _state(pack, setup), pack.status, pack.jurisdiction, pack.dates, pack.title)
             for pack in packs.load().values()]  # fmt: skip
     display.rows("", ("pack", "", "status", "where", "when", "title"), rows)
@@ -42,6 +45,7 @@ def show(name: Annotated[str, typer.Argument(help="A name from `policy list`.")]
         "sources": [f"{source.title} [{source.seen}]" for source in pack.sources],
         "unverified": pack.unverified,
         "left out": pack.left_out,
+        "retention": [f"{bound.name}, {bound.words}: {bound.source}" for bound in pack.bounds],
     }
     for title, lines in parts.items():
         for line in lines:
@@ -69,7 +73,7 @@ def explain(
 
     One named subject, a basis and an authoriser are assumed unless --fact says otherwise. Nothing is recorded.
     """
-    setup = packs.setup()
+    setup = settings.setup()
     more = tuple(packs.named(packs.load(), name) for name in pack or ())
     facts: dict[str, Value] = {
         "action": action,
@@ -79,8 +83,7 @@ def explain(
         "answered_for": True,
     }
     stated = {**facts, "subjects": 1, **dict(read_fact(text) for text in fact or ())}
-    decision = Setup((*setup.enabled, *more), setup.place, setup.file).decide(**stated)
-    for line in decision.lines():
+    for line in replace(setup, enabled=(*setup.enabled, *more)).decide(**stated).lines():
         display.out.print(display.shown(line))
 
 
@@ -89,7 +92,7 @@ def run_examples(name: Annotated[str | None, typer.Argument(help="One pack; all 
     """Run the examples of the packs. Exit status 1 and the place where one does not come out as it says."""
     known = packs.load()
     chosen = list(known.values()) if name is None else [packs.named(known, name)]
-    wrong = list(packs.failures(chosen, known[packs.HOUSE]))
+    wrong = list(decision.failures(chosen, known[HOUSE]))
     for line in wrong:
         display.out.print(display.shown(line))
     examples = sum(len(pack.examples) for pack in chosen)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,13 @@ from houselights.faces import concatenate
 from houselights.files import whole
 from houselights.footage import Tally
 from houselights.quality import Quality
-from houselights.sampling import THUMBNAIL, Sight
+from houselights.sampling import Sight
 from houselights.types import Faces
 
-FORMAT = 1
+FORMAT = 2
 CHUNK_FRAMES = 200
+FOLDER = "detections"
+"""In the cache, with a folder for each key."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +47,14 @@ def key(footage_sha256: str, settings: dict[str, object]) -> str:
     """The name of a footage's chunks: other settings or another detector have another name."""
     text = json.dumps({"format": FORMAT, **settings}, sort_keys=True, default=str)
     return f"{footage_sha256[:32]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def expire(folder: Path, before: datetime) -> int:
+    """Remove the observations that were last written before a moment; of how many keys."""
+    old = [each for each in folder.glob("*") if each.is_dir() and each.stat().st_mtime < before.timestamp()]
+    for each in old:
+        shutil.rmtree(each)
+    return len(old)
 
 
 class Detections:
@@ -120,8 +132,7 @@ _COUNTS = ("frames", "left_out", "damaged", "times_made_up")
 
 def _write(file: Path, observations: list[Observation]) -> None:
     faces = concatenate([each.faces for each in observations])
-    names = [name for name in _SIGHT if not name.endswith("thumbnail")]
-    sights: dict[str, Any] = {name: np.array([getattr(each.sight, name) for each in observations]) for name in names}
+    sights: dict[str, Any] = {name: np.array([getattr(each.sight, name) for each in observations]) for name in _SIGHT}
     with whole(file) as stream:
         np.savez(
             stream,
@@ -131,7 +142,6 @@ def _write(file: Path, observations: list[Observation]) -> None:
             tallies=np.array([[getattr(each.tally, name) for name in _COUNTS] for each in observations]),
             first_damage_s=np.array([each.tally.first_damage_s for each in observations], np.float64),  # None is nan
             **sights,
-            thumbnail=observations[-1].sight.thumbnail, analysed_thumbnail=observations[-1].sight.analysed_thumbnail,
         )  # fmt: skip
 
 
@@ -143,10 +153,7 @@ def _read(file: Path) -> list[Observation]:
     _check(columns, len(ends), int(ends[-1]))
     observations = []
     for row, (start, end) in enumerate(zip(ends - columns["counts"], ends, strict=True)):
-        # Thumbnails are kept for the last frame of a chunk alone: only it is ever gone on from.
-        sight = Sight(
-            **{name: columns[name] if name.endswith("thumbnail") else columns[name][row].item() for name in _SIGHT}
-        )
+        sight = Sight(**{name: columns[name][row].item() for name in _SIGHT})
         damage = float(columns["first_damage_s"][row])
         counts: dict[str, Any] = {
             name: int(value) for name, value in zip(_COUNTS, columns["tallies"][row], strict=True)
@@ -161,7 +168,6 @@ def _check(columns: dict[str, Any], frames: int, faces: int) -> None:
     """Raise ValueError where a column has another length than the counts say."""
     lengths = dict.fromkeys(("boxes", "points", "scores", "parts"), faces)
     lengths |= dict.fromkeys(("tallies", "first_damage_s", *_SIGHT), frames)
-    lengths |= dict.fromkeys(("thumbnail", "analysed_thumbnail"), THUMBNAIL[1])
     wrong = [name for name, length in lengths.items() if len(columns[name]) != length]
     if wrong:
         msg = f"columns of the wrong length: {', '.join(wrong)}"

@@ -101,7 +101,7 @@ class SearchBars:
         """Nothing is shown before the first call."""
         self._progress = Progress(*_columns(), console=err, transient=True)
         self._all: TaskID | None = None
-        self._photographs: TaskID | None = None
+        self._steps: dict[str, TaskID] = {}
         self._tasks: dict[int, TaskID] = {}
         self._files: list[tuple[Path, int]] = []
         self._shares: dict[int, float] = {}
@@ -118,9 +118,16 @@ class SearchBars:
 
     def gallery(self, done: int, total: int) -> None:
         """Photographs looked at."""
-        if self._photographs is None:
-            self._photographs = self._progress.add_task("photographs", total=total)
-        self._progress.update(self._photographs, completed=done, visible=done < total)
+        self._step("photographs", done, total)
+
+    def identified(self, done: int, total: int) -> None:
+        """Files of footage hashed."""
+        self._step("hashing footage", done, total)
+
+    def _step(self, title: str, done: int, total: int) -> None:
+        if title not in self._steps:
+            self._steps[title] = self._progress.add_task(title, total=total)
+        self._progress.update(self._steps[title], completed=done, visible=done < total)
 
     def files(self, files: list[Path]) -> None:
         """All the footage there will be."""

@@ -77,17 +77,27 @@ RULE = _one_of(
     "closed-purposes", "basis-and-authoriser", "public-release-is-not-searched", "named-subjects-only",
     "purpose-allows-comparison", "intake-purpose", "case-needed", "case-expired", "case-scope", "approval-needed",
     "two-people", "role", "banned", "action-banned", "watchlist-entry", "retention", "odds-cap", "quality", "licence",
+    "not-confirmed", "identity-unchecked",
 )  # fmt: skip
-REFUSED = _one_of("search", "release", "screening", "export", "case", "gallery", "actor", "intake")
+REFUSED = _one_of(
+    "search", "release", "screening", "export", "case", "watchlist", "actor", "intake", "results", "review", "action",
+    "subject-report",
+)  # fmt: skip
 GROUND_WORDS = ("court-order", "ongoing-investigation", "not-entitled", "safety-of-a-person")
 ERASED_WORDS = ("asked-by-subject", "retention", "court-order", "wrongly-recorded", "consent-withdrawn")
 ROLE_WORDS = ("operator", "authoriser", "reviewer", "releaser", "auditor")
 SIGNATURE = _text("[0-9a-f]{128}")
-DECISION = _one_of("same-person", "different", "cannot-tell")
+DECISION_WORDS = ("same-person", "different", "cannot-tell")
+CATEGORY_WORDS = ("consented", "missing", "victim", "suspect", "conduct", "dispute")
+"""Why somebody stands on a watchlist."""
+ACTION_WORDS = ("refuse-admission", "eject", "stop", "none")
+"""What may follow from a candidate."""
+OUTCOME_WORDS = ("true", "false", "unknown")
 
 _AUTHORITY: dict[str, Check] = {"purpose": PURPOSE, "authorisation": ID}
 _SEARCH: dict[str, Check] = {
     **_AUTHORITY,
+    "case": ID,
     "gallery": ID,
     "subjects": _count,
     "photographs": _count,
@@ -98,18 +108,20 @@ _SEARCH: dict[str, Check] = {
 }
 _RELEASE: dict[str, Check] = {"purpose": STATED, "authorisation": ID, "footage": TAG, "compared": _flag}
 
+_SIGNED: dict[str, Check] = {"by": ID, "signature": SIGNATURE}
+
 KINDS: dict[str, dict[str, Check]] = {
     # the log itself
     "log-opened": {"software": SOFTWARE, "disclosure": HASH},
     "software-changed": {"software": SOFTWARE},
     "log-read": {"what": _one_of("entries", "payloads", "receipt", "transparency")},
-    "exported": {"what": _one_of("log", "result", "receipt", "case"), "recipient": _one_of(*RECIPIENT_WORDS)},
-    "erased": {"what": _one_of("subject", "use"), "why": _one_of(*ERASED_WORDS), "keys": _count},
+    "exported": {"what": _one_of("log", "result", "receipt", "case", "lead"), "recipient": _one_of(*RECIPIENT_WORDS)},
+    "erased": {"what": _one_of("subject", "use", "case"), "why": _one_of(*ERASED_WORDS), "keys": _count},
     "still-here": {},
     # footage
     "footage-taken-in": {"purpose": STATED, "footage": TAG, "fixed": _flag},
-    "purpose-asked": {"purpose": PURPOSE, "footage": TAG, "by": ID, "signature": SIGNATURE},
-    "purpose-approved": {"purpose": PURPOSE, "footage": TAG, "by": ID, "signature": SIGNATURE},
+    "purpose-asked": {"purpose": PURPOSE, "footage": TAG, **_SIGNED},
+    "purpose-approved": {"purpose": PURPOSE, "footage": TAG, **_SIGNED},
     "footage-opened": {"footage": TAG},
     "disclosure-asked": {"footage": TAG},
     "disclosed": {"footage": TAG, "recipient": _one_of(*RECIPIENT_WORDS)},
@@ -147,18 +159,27 @@ KINDS: dict[str, dict[str, Check]] = {
     "release-blocked": {"findings": _count},
     "release-failed": {"why": _one_of("error", "interrupted")},
     # cases, people, galleries, rules: written by the modules of those names
-    "case-opened": {**_AUTHORITY, "case": ID, "until": TIME, "subjects": _count, "urgent": _flag},
-    "case-approved": {"case": ID, "by": ID},
-    "case-extended": {"case": ID, "by": ID, "until": TIME},
+    "case-opened": {**_AUTHORITY, "case": ID, "until": TIME, "subjects": _count, "films": _count, "urgent": _flag,
+                    "waits": _flag},
+    "case-approved": {"case": ID, **_SIGNED},
+    "case-extended": {"case": ID, "until": TIME, **_SIGNED},
     "case-closed": {"case": ID, "why": _one_of("done", "expired", "not-approved", "withdrawn")},
+    "results-kept": {"case": ID, "candidates": _count},
+    "results-deleted": {"case": ID, "results": _count, "why": _one_of("not-approved", *ERASED_WORDS)},
+    "retention-run": {"results": _count, "watchlist_entries": _count, "payloads": _count, "detections": _count},
     "actor-changed": {"actor": ID, "change": _one_of("added", "revoked"), "role": _one_of(*ROLE_WORDS),
                       "key": HASH},
-    "gallery-changed": {"gallery": ID, "change": _one_of("added", "removed", "reviewed", "expired", "restored"),
-                        "subjects": _count},
+    "watchlist-changed": {"watchlist": ID, "entry": ID, "category": _one_of(*CATEGORY_WORDS), "until": TIME,
+                          "change": _one_of("added", "reviewed", "expired", "erased", "removed")},
+    "subject-reported": {"subject": ID, **_SIGNED},
     "policy-changed": {"pack": PACK, "sha256": HASH, "change": _one_of("enabled", "disabled")},
     # review
-    "review-decided": {"candidate": ID, "by": ID, "decision": DECISION},
-    "outcome-known": {"candidate": ID, "outcome": _one_of("true", "false", "unknown")},
+    "review-given": {"candidate": ID, "by": ID},  # what was decided stays sealed until the other has decided, too
+    "review-decided": {"candidate": ID, "decision": _one_of(*DECISION_WORDS), **_SIGNED},
+    "decoy-decided": {"by": ID, "right": _flag},
+    "corroborated": {"candidate": ID, **_SIGNED},
+    "action-recorded": {"candidate": ID, "action": _one_of(*ACTION_WORDS), "approvals": _count, **_SIGNED},
+    "outcome-known": {"candidate": ID, "outcome": _one_of(*OUTCOME_WORDS)},
     # the door
     "deployment-started": {**_SEARCH, "deployment": ID, "until": TIME, "sign_confirmed": _flag},
     "deployment-ended": {"deployment": ID, "faces": _count, "candidates": _count, "why": _one_of(
@@ -168,7 +189,11 @@ KINDS: dict[str, dict[str, Check]] = {
 """What each kind of entry states, all of it and nothing else."""
 
 MORE: dict[str, dict[str, Check]] = {
-    "actor-changed": {"by": ID, "signature": SIGNATURE},  # the first actor has nobody to sign
+    "actor-changed": _SIGNED,  # the first actor has nobody to sign
+    "case-opened": _SIGNED,
+    "watchlist-changed": _SIGNED,
+    "release-started": {"case": ID},
+    "released": {"case": ID},
     "refused": {"footage": TAG},
 }
 """What an entry of such a kind may state besides, all of it or nothing."""
@@ -176,6 +201,14 @@ SIGNED: dict[str, tuple[str, ...]] = {
     "actor-changed": ("authoriser",),
     "purpose-asked": ("operator", "authoriser"),
     "purpose-approved": ("authoriser",),
+    "case-opened": ("operator", "authoriser"),
+    "case-approved": ("authoriser",),
+    "case-extended": ("authoriser",),
+    "watchlist-changed": ("reviewer", "authoriser"),
+    "review-decided": ("reviewer",),
+    "corroborated": ("authoriser",),
+    "action-recorded": ("operator", "authoriser"),
+    "subject-reported": ("authoriser", "releaser", "auditor"),
 }
 """Kinds of entries that a person signs, and in which roles."""
 
@@ -186,6 +219,9 @@ PRIVATE: dict[str, tuple[str, ...]] = {
     "release-started": ("basis", "authorised_by", "operator", "source"),
     "released": ("source", "output", "manifest"),
     "exported": ("recipient", "reason", "operator"),
+    "case-opened": ("basis", "authorised_by", "operator", "scope"),
+    "review-decided": ("features",),
+    "corroborated": ("evidence",),
     "disclosed": ("recipient", "reason", "operator"),
     "disclosure-asked": ("sha256",),
     "disclosure-refused": ("recipient", "reason", "sha256"),
@@ -218,6 +254,19 @@ SAID: dict[str, str] = {
     "review-decided": "a reviewer decided: {decision}",
     "outcome-known": "outcome of a candidate: {outcome}",
     "policy-changed": "rules {pack} {change}",
+    "case-opened": "case opened, purpose {purpose}, until {until}; urgent: {urgent}",
+    "case-approved": "a case was approved",
+    "case-extended": "a case was extended until {until}",
+    "case-closed": "a case was closed: {why}",
+    "results-kept": "results sealed: {candidates} candidates",
+    "results-deleted": "results deleted ({why}): {results}",
+    "retention-run": "retention: {results} results, {watchlist_entries} watchlist entries, {payloads} payloads deleted",
+    "watchlist-changed": "a watchlist entry was {change}: {category}, until {until}",
+    "review-given": "a reviewer decided; sealed until another has decided",
+    "decoy-decided": "a reviewer decided on a pair that is known; right: {right}",
+    "corroborated": "independent evidence was recorded for a candidate",
+    "action-recorded": "an action was recorded: {action}, {approvals} confirmed it",
+    "subject-reported": "a person was told what was done with their data",
 }
 """Kinds of entries in words for people; the others are shown by their names."""
 

@@ -23,6 +23,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "category": ("consented", "missing", "victim", "suspect", "conduct", "dispute", "other"),
     "recipient": ("subject", "court", "defence", "prosecution", "oversight", "police", "press", "researcher", "venue",
                   "public", "unstated"),
+    "probe": ("original", "still", "scan", "sketch", "composite", "stand-in", "generated", "edited"),
     "material": ("still", "video"),
     "consent": ("none", "informed", "written"),
     "permission": ("none", "urgent", "given"),
@@ -32,8 +33,10 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "jurisdiction": ("other", "EU", "UK", "US", *(f"US-{state}" for state in STATES), *CITIES),
 }  # fmt: skip
 """The closed lists that facts in words come from."""
+CONFIG_NAME = "houselights.toml"
+"""The file that may state facts of the place."""
 PLACE = ("actor", "venue", "event", "jurisdiction", "ticketed", "schedule_public", "legal_duty")
-"""Facts that `houselights.toml` may state."""
+"""Facts that it may state."""
 Value = str | bool | int | date
 """What a fact can be."""
 
@@ -68,6 +71,8 @@ class Facts:
     """Whether a ticket holder came in reasonable time."""
     quality_ok: bool | None = None
     """Whether the photographs pass the gate for quality."""
+    probe: str | None = None
+    """What the subjects' photographs are: `still` is from footage, `stand-in` shows somebody else who looks alike."""
     material: str | None = None
     consent: str | None = None
     """Of everybody who is compared: `informed` is after notice, `written` is informed and signed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,8 @@ class Reference:
     quality: float
     box: Float32
     """(4,) of the face in pixels of the upright photograph."""
+    jpeg: bytes | None = None
+    """A small picture of the face, where it was kept because no photograph lies on the disk."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +49,8 @@ class Subject:
     """(n, d) one for each reference."""
     template: Float32
     """(d,) all of them fused by quality, of length 1 at most."""
+    category: str = ""
+    """Why they are on a watchlist; empty where they are on none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +123,15 @@ def entries(folder: Path | None, persons: list[Path]) -> tuple[list[Entry], list
     return offered, refused
 
 
+def photographs_of(offered: list[Entry]) -> dict[str, tuple[str, ...]]:
+    """The SHA-256 of the photographs that are offered for each subject; of those that can be read."""
+    found: dict[str, list[str]] = {}
+    for entry in offered:
+        with suppress(OSError):  # the enroller refuses it by name
+            found.setdefault(entry.subject, []).append(hashlib.sha256(entry.file.read_bytes()).hexdigest())
+    return {subject: tuple(sorted(each)) for subject, each in found.items()}
+
+
 class Portraitist:
     """Finds the face that a photograph shows; detectors for large and small faces are compiled when first needed."""
 
@@ -161,7 +175,9 @@ class Enroller:
         for done, entry in enumerate(offered):
             progress(done, len(offered))
             try:
-                sha256 = hashlib.sha256(entry.file.read_bytes()).hexdigest()
+                content = entry.file.read_bytes()
+                sha256 = hashlib.sha256(content).hexdigest()
+                photograph.refuse_declared(content)
                 if (first := seen.get(sha256)) is not None:
                     duplicates.append(
                         Refusal(str(entry.file), f"the same photograph as '{first.file}' of {first.subject}")

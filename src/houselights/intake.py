@@ -79,7 +79,7 @@ def take_in(record: Record, sha256: str, name: str, purpose: Purpose) -> Intake:
     return known
 
 
-def widen(record: Record, sha256: str, name: str, purpose: Purpose, by: tuple[str, str]) -> Intake:
+def widen(record: Record, sha256: str, name: str, purpose: Purpose, by: actors.Passphrased) -> Intake:
     """Ask for a further purpose of a film, or approve what another person asked for; `by` is name and passphrase.
 
     Raises:
@@ -94,13 +94,13 @@ def widen(record: Record, sha256: str, name: str, purpose: Purpose, by: tuple[st
         use = record.use(asked.use if asked else None)
         facts = {"purpose": str(purpose), "footage": disclosure.new_tag(record.label(sha256))}
         if asked is None:
-            number = actors.signed(use, "purpose-asked", facts, *by)
+            number = actors.signed(use, "purpose-asked", facts, by)
             wanted = {**known.asked, str(purpose): Asked(use.number, number)}
             return _keep(record, sha256, replace(known, asked=wanted))
         if actors.number(record, by[0]) == asked.by:
             hint = "somebody else has to approve it, with their own passphrase"
             raise PolicyError(f"'{by[0]}' asked for this purpose, and cannot approve it", rule="two-people", hint=hint)
-        actors.signed(use, "purpose-approved", facts, *by)
+        actors.signed(use, "purpose-approved", facts, by)
         _state(use, sha256, name, purpose)
         left = {what: each for what, each in known.asked.items() if what != purpose}
         return _keep(record, sha256, Intake((*known.purposes, str(purpose)), left))

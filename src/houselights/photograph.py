@@ -1,9 +1,12 @@
-"""Photographs: any picture file people have, read upright as RGB."""
+"""Photographs: any picture file people have, read upright as RGB; and what a file declares of where it comes from."""
 
 from __future__ import annotations
 
+import re
 import stat
 import warnings
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +35,31 @@ _TURNS = {
 """What brings a picture upright, by its EXIF orientation. (Pillow's own way fails where other tags are damaged.)"""
 _BREAKS = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, MemoryError)
 """What damaged files make the decoders raise."""
+
+MADE = {
+    "compositeWithTrainedAlgorithmicMedia": "was changed with a picture generator",
+    "trainedAlgorithmicMedia": "was made by a picture generator",
+    "trainedAlgorithmicData": "was made by a generator",  # C2PA's own
+    "compositeSynthetic": "was put together from parts, some of them generated",
+    "compositeCapture": "was put together from several photographs",
+    "composite": "was put together from parts",
+    "algorithmicMedia": "was computed",
+    "dataDrivenMedia": "was drawn from data",
+    "virtualRecording": "shows a virtual event",
+    "digitalCreation": "was drawn with a program",
+    "digitalArt": "was drawn with a program",
+    "softwareImage": "was made with a program",
+}
+"""IPTC's digital source types that are no photograph, in words. One that begins like another stands before it."""
+GENERATORS = frozenset({"parameters", "prompt", "workflow", "Dream", "sd-metadata", "invokeai_metadata"})
+"""Keywords of PNG text under which generators keep what they were asked for."""
+_DECLARED = re.compile(
+    rb"igital[sS]ource[tT]ype[\s\"'=:>]{0,20}"
+    rb"(?:digsrctype:|https?://[\w./-]{0,80}/|/)?(?i:(" + "|".join(MADE).encode() + rb"))"
+)
+"""In XMP as an attribute or an element, in C2PA and JSON by the end of the address."""
+_ASKED = re.compile(rb"Steps: [0-9]{1,5}, Sampler: ")  # a generator's settings, as EXIF keeps them in JPEG and WebP
+_MOST = 1 << 24  # bytes that all packed text of a file together may become
 
 pillow_heif.register_heif_opener()
 Image.init()
@@ -66,6 +94,75 @@ def read(path: Path) -> UInt8:
     except _BREAKS as fault:
         msg = f"cannot be read: {getattr(fault, 'strerror', None) or str(fault) or type(fault).__name__}"
         raise PhotographError(msg, hint="the file may be cut off: copy it again from its source") from fault
+
+
+def declared(content: bytes) -> str | None:
+    """What a picture file declares to be other than a photograph: `was made by a picture generator (...)`; or None.
+
+    Read are IPTC's digital source type in XMP and in C2PA manifests, and the text of generators. None proves nothing:
+    most files declare nothing, anybody can take a declaration out, and a signature is not checked here.
+    """
+    parts = [content, content.replace(b"\0", b"")]  # the second for UTF-16
+    if content.startswith(b"\xff\xd8"):
+        parts += _rejoined(content)
+    elif content.startswith(b"\x89PNG"):
+        for keyword, text in _texts(content):
+            if keyword in GENERATORS:
+                return f"was made by a picture generator (PNG text '{keyword}')"
+            parts.append(text)
+    found = {each.group(1).lower() for part in parts for each in _DECLARED.finditer(part)}
+    if (kind := next((kind for kind in MADE if kind.lower().encode() in found), None)) is not None:
+        return f"{MADE[kind]} (digital source type {kind})"
+    if any(_ASKED.search(part) for part in parts):
+        return "was made by a picture generator (its settings stand in the file)"
+    return None
+
+
+def refuse_declared(content: bytes) -> None:
+    """Nothing, where a picture file may stand for a subject by what it declares; see `declared`.
+
+    Raises:
+        PhotographError: it declares that it was generated, composed or drawn.
+    """
+    if (what := declared(content)) is not None:
+        msg = f"declares that it {what}"
+        raise PhotographError(msg, hint="use a photograph of this person that a camera took")
+
+
+def _rejoined(content: bytes) -> tuple[bytes, bytes]:
+    """XMP and C2PA of a JPEG that are longer than a segment, whose parts would tear a word apart."""
+    xmp, jumbf, at = [], [], 2
+    while content[at : at + 1] == b"\xff" and content[at + 1 : at + 2] not in {b"\xda", b""}:
+        size = int.from_bytes(content[at + 2 : at + 4])
+        kind, segment = content[at + 1], content[at + 4 : at + 2 + size]
+        if kind == 0xE1 and segment.startswith(b"http://ns.adobe.com/xmp/extension/\0"):
+            xmp.append(segment[75:])  # name, digest, length, place
+        elif kind == 0xEB and segment.startswith(b"JP"):
+            jumbf.append(segment[16:])  # name, number, place, and the box's head once more
+        at += 2 + max(size, 2)
+    return b"".join(xmp), b"".join(jumbf)
+
+
+def _texts(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Keyword and text of each text chunk of a PNG; what is damaged is passed over."""
+    at, left = 8, _MOST
+    while len(head := content[at : at + 8]) == 8:
+        size, kind = int.from_bytes(head[:4]), head[4:]
+        keyword, _, rest = content[at + 8 : at + 8 + size].partition(b"\0")
+        text = rest[2:].split(b"\0", 2)[-1] if kind == b"iTXt" else rest  # after the language and the keyword in it
+        if kind == b"zTXt" or (kind == b"iTXt" and rest[:1] == b"\1"):
+            text = _inflated(text[1:] if kind == b"zTXt" else text, left)
+            left = max(1, left - len(text))
+        if kind in {b"tEXt", b"zTXt", b"iTXt"}:
+            yield keyword.decode("latin-1"), text
+        at += 12 + size
+
+
+def _inflated(packed: bytes, most: int) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(packed, most)
+    except zlib.error:
+        return b""
 
 
 def _read(path: Path) -> UInt8:

@@ -1,24 +1,47 @@
-"""Policy: what may be done. Asked once, before any footage is decoded and before any template is made.
+"""Policy: what may be done. Asked once before each step.
 
-Today it holds the rules that need no text: a purpose from the closed list, a basis, a person who authorised, and a
-finite list of subjects. Rule packs and cases will be asked in the same call.
+The steps: before any footage is decoded and any template made, before results are opened, before an action on a
+candidate is recorded, before anything is handed over.
+The rules of the house that need no text stand here as well, with messages of their own. Then the packs are asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
-from houselights import packs
 from houselights.config import operator
+from houselights.decision import require
 from houselights.errors import PolicyError, SettingsError
-from houselights.facts import PLACE, Value
+from houselights.facts import PLACE, WORDS, Value
+from houselights.settings import setup
 from houselights.types import Authority, Purpose
 
-FIXED = ("action", "answered_for", "compares", "date", "mode", "purpose", "subjects")
+FIXED = ("action", "answered_for", "approvals", "category", "compares", "date", "justified", "mode", "purpose",
+         "quality_ok", "recipient", "subjects")  # fmt: skip
 """Facts that packs get from the program itself."""
 CONSENT = "consent of the people searched for"
 RELEASES = (Purpose.CONSENTED, Purpose.SUBJECT_ACCESS, Purpose.PUBLIC_RELEASE, Purpose.EVALUATION)
 """Purposes for which somebody may be compared with a photograph in order to be shown or hidden."""
+ACTIONS = ("refuse-admission", "eject", "stop")
+"""What may be done to a person because of a candidate, or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the program itself knows of a use, from signed confirmations and measurements. Nobody states it.
+
+    The fields are facts: `facts.py` says what each means.
+    """
+
+    justified: bool = False
+    approvals: int = 0
+    category: str | None = None
+    quality_ok: bool | None = None
+
+
+NOTHING = Known()
+"""Nobody confirmed anything, and nothing was measured."""
 
 
 def purpose_of(text: str) -> Purpose:
@@ -53,7 +76,9 @@ def authority(purpose: str, basis: str | None, authorised_by: str | None) -> Aut
     return Authority(known, basis, authorised_by)
 
 
-def check_search(use: Authority, subjects: int, facts: Mapping[str, Value] | None = None) -> None:
+def check_search(
+    use: Authority, subjects: int, facts: Mapping[str, Value] | None = None, known: Known = NOTHING
+) -> None:
     """Return if this search may be made; `facts` are what is stated of it besides, for the packs of rules.
 
     Raises:
@@ -61,18 +86,79 @@ def check_search(use: Authority, subjects: int, facts: Mapping[str, Value] | Non
         SettingsError: `houselights.toml` says what it may not.
     """
     _answered_for(use)
-    if use.purpose is Purpose.PUBLIC_RELEASE:
-        msg = "footage for public release is not searched for anybody"
-        hint = "`houselights redact` makes the release; a search needs a purpose of its own"
-        raise PolicyError(msg, rule="public-release-is-not-searched", hint=hint)
+    _searchable(use)
     if subjects < 1:
         msg = "a search needs at least one named subject: footage is never searched for whoever is in it"
         hint = "name a gallery with --gallery or a photograph with --person"
         raise PolicyError(msg, rule="named-subjects-only", hint=hint)
-    packs.require(packs.setup().decide(action="search", mode="file", compares=True, **_stated(use, subjects, facts)))
+    _ask(_stated(use, subjects, facts, known), action="search", mode="file")
 
 
-def check_release(use: Authority | None, subjects: int, facts: Mapping[str, Value] | None = None) -> None:
+def check_open(
+    use: Authority,
+    subjects: int,
+    facts: Mapping[str, Value] | None = None,
+    known: Known = NOTHING,
+    *,
+    mode: str = "file",
+) -> None:
+    """Return if the results of a search may be opened; the mode is that of the search, `file` or `live`.
+
+    Raises:
+        PolicyError: they may not, with the rule's words.
+        SettingsError: `houselights.toml` says what it may not.
+    """
+    _answered_for(use)
+    _searchable(use)
+    _ask(_stated(use, subjects, facts, known), action="open-results", mode=mode)
+
+
+def check_action(
+    action: str, use: Authority, known: Known, facts: Mapping[str, Value] | None = None, *, mode: str = "file"
+) -> None:
+    """Return if something may be done to a person because of a candidate; asked before it is recorded.
+
+    `action` is one of ACTIONS. `known` says how many different people confirmed the candidate, each on their own, and
+    why the person was looked for.
+
+    Raises:
+        PolicyError: it may not, with the rule's words.
+        SettingsError: there is no such action, or `houselights.toml` says what it may not.
+    """
+    if action not in ACTIONS:
+        raise SettingsError(f"there is no action '{action}': expected one of: {', '.join(ACTIONS)}")
+    _answered_for(use)
+    _ask(_stated(use, 1, facts, known), action=action, mode=mode)
+
+
+def check_export(
+    recipient: str,
+    use: Authority | None,
+    subjects: int,
+    facts: Mapping[str, Value] | None = None,
+    *,
+    known: Known = NOTHING,
+    mode: str = "file",
+) -> None:
+    """Return if something may be handed to a kind of recipient, one of `facts.WORDS["recipient"]`.
+
+    `use` is the use that what is handed over comes from, and its bans hold for the export, too. None is for what comes
+    from no comparison, as the log does.
+
+    Raises:
+        PolicyError: it may not, with the rule's words.
+        SettingsError: there is no such recipient, or `houselights.toml` says what it may not.
+    """
+    if recipient not in WORDS["recipient"]:
+        raise SettingsError(f"no recipient is '{recipient}': expected one of: {', '.join(WORDS['recipient'])}")
+    if use is not None:
+        _answered_for(use)
+    _ask(_stated(use, subjects, facts, known), action="export", mode=mode, recipient=recipient)
+
+
+def check_release(
+    use: Authority | None, subjects: int, facts: Mapping[str, Value] | None = None, known: Known = NOTHING
+) -> None:
     """Return if this release may be made. Without subjects nobody is compared with anybody, and it may.
 
     Raises:
@@ -91,24 +177,39 @@ def check_release(use: Authority | None, subjects: int, facts: Mapping[str, Valu
         msg = f"purpose '{use.purpose}' does not allow a release to compare people; these do: {listed}"
         hint = "without --keep and --hide every head is hidden, for any purpose"
         raise PolicyError(msg, rule="purpose-allows-comparison", hint=hint)
-    packs.require(packs.setup().decide(action="release", mode="redact", compares=True, **_stated(use, subjects, facts)))
+    _ask(_stated(use, subjects, facts, known), action="release", mode="redact")
 
 
-def _stated(use: Authority, subjects: int, facts: Mapping[str, Value] | None) -> dict[str, Value]:
-    """What packs are told of a use. The place and the day are not what somebody states for one use.
+def _ask(stated: Mapping[str, Value], **more: Value) -> None:
+    """Return if the packs that are on allow it, in this place and today."""
+    require(setup().decide(**stated, **more))
+
+
+def _stated(use: Authority | None, subjects: int, facts: Mapping[str, Value] | None, known: Known) -> dict[str, Value]:
+    """What packs are told of a use. The place, the day and what the program knows nobody states for one use.
 
     Raises:
         SettingsError: a fact is stated that is not a use's own.
     """
     fixed = [name for name in facts or () if name in PLACE or name in FIXED]
     if fixed:
-        hint = "the place stands in houselights.toml; purpose, day and people are as they are"
+        hint = "the place stands in houselights.toml; purpose, day, people and what they confirmed are as they are"
         raise SettingsError(f"'{fixed[0]}' cannot be stated for one use", hint=hint)
-    answered_for = bool(use.basis and use.authorised_by)
-    return {**(facts or {}), "purpose": str(use.purpose), "answered_for": answered_for, "subjects": subjects}
+    of_program = {name: value for name, value in asdict(known).items() if value is not None}
+    stated = {**(facts or {}), **of_program, "subjects": subjects, "compares": use is not None}
+    if use is None:
+        return stated
+    return {**stated, "purpose": str(use.purpose), "answered_for": bool(use.basis and use.authorised_by)}
 
 
 def _answered_for(use: Authority) -> None:
     if not use.basis or not use.authorised_by:
         msg = f"purpose '{use.purpose}' came without a basis or an authoriser"
         raise PolicyError(msg, rule="basis-and-authoriser")
+
+
+def _searchable(use: Authority) -> None:
+    if use.purpose is Purpose.PUBLIC_RELEASE:
+        msg = "footage for public release is not searched for anybody"
+        hint = "`houselights redact` makes the release; a search needs a purpose of its own"
+        raise PolicyError(msg, rule="public-release-is-not-searched", hint=hint)

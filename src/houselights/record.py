@@ -24,7 +24,8 @@ from typing import Any, Literal
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from houselights import __version__, config, disclosure, packs, vrf
+from houselights import __version__, config, disclosure, settings, vrf
+from houselights.config import Keyring
 from houselights.custody import (
     Checkpoint,
     CustodyError,
@@ -61,7 +62,7 @@ class Record:
     """The log and the sealed store of this machine."""
 
     def __init__(
-        self, folder: Path, key_file: Path | None = None, *, name: str | None = None, clock: Clock = _now
+        self, folder: Path, key: Path | Keyring | None = None, *, name: str | None = None, clock: Clock = _now
     ) -> None:
         """The record in a folder; made, with a key of its own, where there is none yet.
 
@@ -75,7 +76,7 @@ class Record:
             with (private / "begin").open("wb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self.is_new = not (self.folder / "checkpoint").exists()
-                secret = _secret(key_file or private / "key", make=self.is_new)
+                secret = _secret(key or private / "key", make=self.is_new)
                 origin = _origin(private, name)
                 names, disclosing, signing, store = (_derived(secret, origin, what) for what in DERIVED)
                 self._names, self._disclosing = names, disclosing
@@ -88,7 +89,7 @@ class Record:
     @classmethod
     def here(cls) -> Record:
         """The record that this machine's settings name."""
-        return cls(config.record_dir(), config.key_file())
+        return cls(config.record_dir(), config.key_place())
 
     def _begin(self, stated: Path) -> None:
         """The log's first entry; and one whenever another version of this program goes on with it."""
@@ -111,7 +112,7 @@ class Record:
             RecordError: it cannot be recorded.
             SettingsError: `houselights.toml` says what it may not.
         """
-        now = {pack.name: pack.sha256 for pack in packs.setup().enabled}
+        now = {pack.name: pack.sha256 for pack in settings.setup().enabled}
         with self.log.locked():
             before = json.loads(self.store.document("rules", RULES) or b"{}")
             for name in sorted(before.keys() | now.keys()):
@@ -216,7 +217,7 @@ class Record:
                 raise RecordError(f"the copy '{to}' cannot be written: {fault.strerror or fault}") from fault
 
     def erase(self, what: str, name: str, why: str) -> int:
-        """Destroy the key of a subject, by name, or of a use, by number; how many keys that were, 0 or 1.
+        """Destroy the key of a subject, by name, or of a use or a case, by number; how many keys that were, 0 or 1.
 
         What is sealed under it can never be opened again; every entry and every proof stays as it is.
 
@@ -225,7 +226,7 @@ class Record:
         """
         if why not in ERASED_WORDS:  # before the key is gone
             raise RecordError(f"'{why}' is no reason for an erasure: expected {', '.join(ERASED_WORDS)}")
-        if what == "use" and not re.fullmatch("[0-9a-f]{32}", name):
+        if what != "subject" and not re.fullmatch("[0-9a-f]{32}", name):
             raise RecordError(f"'{name}' is no number of a use", hint="`houselights log show --json` shows them whole")
         keys = self.store.erase(self.pseudonym("subject", name_of(name)) if what == "subject" else name)
         self.use().add("erased", {"what": what, "why": why, "keys": keys})
@@ -323,7 +324,7 @@ class Use:
     @staticmethod
     def _part(holder: str, content: Mapping[str, Any]) -> Part:
         salt = {"": os.urandom(SECRET).hex()}  # first in every sort
-        return Part(holder, canonical({**salt, **_sealable(content)}))
+        return Part(holder, canonical({**salt, **sealable(content)}))
 
     def take_in(self, sha256: str, name: str, purpose: str) -> dict[str, str]:
         """A tag for a film in this use's entries; its intake is recorded if this is the first that is seen of it."""
@@ -366,31 +367,46 @@ def _chain(entries: Sequence[bytes], number: str) -> list[bytes]:
     return [entry for entry in entries if said in entry]
 
 
-def _sealable(value: Any) -> Any:  # noqa: ANN401 - whatever is sealed
+def sealable(value: Any) -> Any:  # noqa: ANN401 - whatever is sealed
     """The same with text that UTF-8 can hold: a file's name may be any bytes."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, Mapping):
-        return {name: _sealable(each) for name, each in value.items()}
-    return [_sealable(each) for each in value] if isinstance(value, list | tuple) else value
+        return {name: sealable(each) for name, each in value.items()}
+    return [sealable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _secret(path: Path, *, make: bool) -> bytes:
-    """The record's key, from its file; made where the record is new."""
-    if make and not path.exists():
-        config.private_dir(path.parent)
-        with whole(path) as file:
-            file.write(os.urandom(SECRET))
-    try:
-        secret = path.read_bytes()
-    except FileNotFoundError as fault:
+def _secret(place: Path | Keyring, *, make: bool) -> bytes:
+    """The record's key, from its file or the keyring; made where the record is new."""
+    if make and _kept(place) is None:
+        _keep(place, os.urandom(SECRET))
+    secret = _kept(place)
+    if secret is None:
         raise RecordError(
-            f"the record's key '{path}' is gone",
+            f"the record's key '{place}' is gone",
             hint=f"restore it from a copy, or set {config.KEY}; without it this log can be checked but not continued",
-        ) from fault
+        )
     if len(secret) != SECRET:
-        raise RecordError(f"'{path}' has {len(secret)} bytes, a record's key has {SECRET}")
+        raise RecordError(f"'{place}' has {len(secret)} bytes, a record's key has {SECRET}")
     return secret
+
+
+def _kept(place: Path | Keyring) -> bytes | None:
+    if isinstance(place, Keyring):
+        return place.read()
+    try:
+        return place.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _keep(place: Path | Keyring, secret: bytes) -> None:
+    if isinstance(place, Keyring):
+        place.keep(secret)
+        return
+    config.private_dir(place.parent)
+    with whole(place) as file:
+        file.write(secret)
 
 
 def _derived(secret: bytes, origin: str, what: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from houselights.ledger import SIDE, jpeg
 from houselights.manifest import Finding, box_at
 from houselights.manifest import read as read_manifest
 from houselights.record import Record
-from houselights.release import Released, Request, Watcher, beside, release, write_whole
+from houselights.release import Released, Request, Watcher, beside, enter, release, write_whole
 from houselights.sheet import Thumb
 from houselights.types import UInt8
 from houselights.words import clock
@@ -141,7 +142,11 @@ def _suffix(file: Path) -> str:
 
 
 def redact_folder(found: Sequence[Job], request: Request, record: Record, watcher: Watcher) -> Iterator[Done]:
-    """Release one file after another, as `request` says; one bad file stops none. What an earlier run did stays."""
+    """Release one file after another, as `request` says; one bad file stops none. What an earlier run did stays.
+
+    Where people are compared, it is all done in one case.
+    """
+    request = _in_one_case(found, request, record)
     for job in found:
         wanted = replace(request, source=job.source, out=job.out)
         try:
@@ -154,6 +159,18 @@ def redact_folder(found: Sequence[Job], request: Request, record: Record, watche
             raise
         except BREAKS as fault:
             yield Done(job, None, fault.message if isinstance(fault, Error) else str(fault) or type(fault).__name__)
+
+
+def _in_one_case(found: Sequence[Job], request: Request, record: Record) -> Request:
+    if not request.compares or request.case is not None:
+        return request
+    films = {}
+    for job in found:
+        with suppress(*BREAKS):  # the job itself says why
+            films[footages.digest(job.source)] = job.source.name
+    with record.refusing("release"):
+        case = enter(request, record, films)
+    return replace(request, case=case.number if case else None)
 
 
 def _is_done(request: Request) -> bool:

@@ -19,14 +19,15 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from houselights import __version__, intake, models, odds, policy, runtime
+from houselights import __version__, cases, intake, models, odds, policy, runtime
 from houselights import window as windows
 from houselights.batch import ALIKE_FMR, recorded
+from houselights.cases import Case, Opening, Scope
 from houselights.check import check
 from houselights.config import cache_dir, operator
 from houselights.cover import Fill, Picture, picture_of
 from houselights.credential import Signer, sign
-from houselights.detections import Detections, key
+from houselights.detections import FOLDER, Detections, key
 from houselights.edits import Change, covers, proposed
 from houselights.edits import read as read_edits
 from houselights.edits import to_json as edits_json
@@ -37,12 +38,13 @@ from houselights.files import settle, whole
 from houselights.film import PHOTOGRAPHS, Film, FilmSettings, write_photograph
 from houselights.footage import Footage, Tally, identity, streams_beside
 from houselights.frame import Frame
-from houselights.gallery import Enroller, Gallery, entries
+from houselights.gallery import Enroller, Entry, Gallery, entries, photographs_of
 from houselights.heads import SURE, Finder, Heads, Recall, heads, looks
 from houselights.ledger import Ledger
 from houselights.manifest import Box, Check, Finding, Manifest, Output, Place, Recorded, Source, Timing, box_at
 from houselights.manifest import read as read_manifest
 from houselights.record import Record, Use
+from houselights.result import Refusal
 from houselights.sampling import Sampling
 from houselights.scan import Job, Range, RestartError, observe, scan
 from houselights.sound import AudioPlan
@@ -91,6 +93,10 @@ class Request:
     """What is stated of this use for the packs of rules, see docs/policy.md."""
     signer: Signer | None = None
     """Who signs a content credential in the released file; none is written where None."""
+    case: str | None = None
+    """The number of the case that people are compared in; a case of its own is opened where None."""
+    opening: Opening = cases.PLAIN
+    """How that is opened."""
 
     @property
     def compares(self) -> bool:
@@ -148,19 +154,36 @@ def release(request: Request, record: Record, watcher: Watcher) -> Released:
     before = identity(request.source) if request.source.exists() else ()
     footage = Footage(request.source)
     record.state_rules()
-    with record.use().refusing("release", footage.facts.sha256):
+    use, sha256 = record.use(), footage.facts.sha256
+    with use.refusing("release", sha256):
         policy.check_release(request.authority, len(request.keep) + len(request.hide), request.facts)
         if request.compares and request.authority:
-            intake.check(record, footage.facts.sha256, request.source.name, request.authority.purpose)
+            intake.check(record, sha256, request.source.name, request.authority.purpose)
     _check_names(request, footage)
-    changes = read_edits(request.edits, footage.facts.sha256) if request.edits else ()
-    use = record.use()
-    facts = _record_start(use, request, footage.facts.sha256)
+    changes = read_edits(request.edits, sha256) if request.edits else ()
+    with use.refusing("release", sha256):
+        case = enter(request, record, {sha256: request.source.name})
+    facts = _record_start(use, request, sha256, case)
     with use.failing("release-failed"):
         return _Work(request, footage, changes, watcher).release(use, facts, before)
 
 
-def _record_start(use: Use, request: Request, sha256: str) -> dict[str, object]:
+def enter(request: Request, record: Record, films: Mapping[str, str]) -> Case | None:
+    """The case in which people are compared for a release of films, SHA-256 to name; None where nobody is.
+
+    Raises:
+        PolicyError: it may not be done in it.
+        GalleryError: a folder of photographs is none.
+    """
+    if not request.compares or request.authority is None:
+        return None
+    people = photographs_of([*_offered(request.keep)[0], *_offered(request.hide)[0]])
+    scope = Scope(films=films, subjects=people, since_s=request.since_s, until_s=request.until_s)
+    earlier = cases.find(record, request.case) if request.case else None
+    return cases.enter(record, request.authority, scope, earlier, request.opening)
+
+
+def _record_start(use: Use, request: Request, sha256: str, case: Case | None) -> dict[str, object]:
     """The first entry of a release; what it states is also in the last."""
     stated = request.authority
     purpose = str(stated.purpose) if stated else UNSTATED
@@ -171,6 +194,7 @@ def _record_start(use: Use, request: Request, sha256: str) -> dict[str, object]:
         "footage": use.take_in(sha256, _name(request.source), purpose),
         "compared": request.compares,
     }
+    facts |= {"case": case.number} if case else {}
     use.add("release-started", facts, {**who, "operator": operator(), "source": sha256})
     return facts
 
@@ -353,7 +377,7 @@ class _Work:
             "since": self._part.since,
             "until": self._part.until,
         }
-        return Detections(cache_dir() / "detections" / key(self._footage.facts.sha256, settings))
+        return Detections(cache_dir() / FOLDER / key(self._footage.facts.sha256, settings))
 
     def _heads(self) -> Iterator[Heads]:
         return heads(self._kept().kept(), self._footage.facts)
@@ -515,10 +539,7 @@ def _enrolled(enroller: Enroller, paths: tuple[Path, ...]) -> Gallery | None:
     """The people in photographs and galleries. One photograph that cannot be used ends it: somebody is meant by it."""
     if not paths:
         return None
-    offered, refused = entries(None, [path for path in paths if not path.is_dir()])
-    for folder in (path for path in paths if path.is_dir()):
-        more, bad = entries(folder, [])
-        offered, refused = [*offered, *more], [*refused, *bad]
+    offered, refused = _offered(paths)
     gallery = enroller.enrol(offered, refused, lambda _done, _all: None)
     if gallery.refused:
         reasons = "".join(f"\n  {refusal.file}: {refusal.reason}" for refusal in gallery.refused)
@@ -526,6 +547,15 @@ def _enrolled(enroller: Enroller, paths: tuple[Path, ...]) -> Gallery | None:
             f"photographs of whom to keep or hide cannot be used:{reasons}", hint="replace or remove them"
         )
     return gallery
+
+
+def _offered(paths: tuple[Path, ...]) -> tuple[list[Entry], list[Refusal]]:
+    """The photographs that files and folders offer."""
+    offered, refused = entries(None, [path for path in paths if not path.is_dir()])
+    for folder in (path for path in paths if path.is_dir()):
+        more, bad = entries(folder, [])
+        offered, refused = [*offered, *more], [*refused, *bad]
+    return offered, refused
 
 
 def _cut(picture: Picture, window: Box | None) -> Picture:

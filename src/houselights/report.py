@@ -6,11 +6,10 @@ It shows candidates and the photographs they were compared with, and no other fa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from houselights import __version__
-from houselights.batch import Outcome
 from houselights.page import template
 from houselights.pictures import Picture, Pictures
 from houselights.result import Appearance, Candidate, FootageUse, Result
@@ -74,13 +73,11 @@ class Part:
     lookalikes: tuple[str, ...]
 
 
-def render(outcome: Outcome, pictures: Pictures) -> str:
-    """The whole report as one HTML document, the same for the same outcome and pictures.
+def render(result: Result, subjects: Sequence[str], pictures: Pictures) -> str:
+    """The whole report as one HTML document, the same for the same result, subjects searched for, and pictures.
 
     Names and paths are shown with their control and direction characters spelt out, and can never act as markup.
     """
-    result = outcome.result
-    named = [subject.name for subject in outcome.gallery.subjects]
     found = {candidate.subject for candidate in result.candidates}
     shown = sum(candidate in pictures.shots for candidate in result.candidates)
     lowest = result.threshold.lowest_fmr
@@ -88,8 +85,10 @@ def render(outcome: Outcome, pictures: Pictures) -> str:
         result=result,
         summary=summary(result),
         cautions=list(_cautions(result)),
-        parts=[_part(name, number, result, pictures, lowest) for number, name in enumerate(named, 1) if name in found],
-        without=[name for name in named if name not in found],
+        parts=[
+            _part(name, number, result, pictures, lowest) for number, name in enumerate(subjects, 1) if name in found
+        ],
+        without=[name for name in subjects if name not in found],
         scale=_scale(result),
         stills={use.path for use in result.footage if _still(use)},
         lookalikes=[(pair, rate_words(pair.fmr, lowest)) for pair in result.gallery.lookalikes],

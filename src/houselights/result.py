@@ -146,6 +146,8 @@ class RecordUse:
     """The log's name."""
     use: str
     """The number that all entries of this use carry."""
+    case: str
+    """The number of the case it was done in."""
 
 
 @dataclass(frozen=True, slots=True)

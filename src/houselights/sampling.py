@@ -1,6 +1,6 @@
 """Sampling: which frames are analysed, and where one camera shot ends and the next begins.
 
-A frame is looked at through a thumbnail of 64x36 grey pixels, in which nobody can be told from anybody.
+A frame is looked at through a thumbnail of 64x36 grey pixels, which stays in memory: a close-up in it shows who it is.
 """
 
 from __future__ import annotations
@@ -61,15 +61,13 @@ class Sampling:
 AUTO = Sampling("auto")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Sight:
-    """What was decided of one frame, and all that later decisions depend on."""
+    """What was decided of one frame, and all that later decisions depend on, but for pixels."""
 
     ticks: int
-    thumbnail: UInt8
-    analysed_thumbnail: UInt8
-    """Of the frame that was analysed last."""
     analysed_s: float
+    """The time of the frame that was analysed last."""
     since_analysed: int
     """Frames since then."""
     analyse: bool
@@ -78,38 +76,44 @@ class Sight:
 
 
 class Sampler:
-    """Decides frame by frame; started from a kept `Sight` it decides as if it had never stopped."""
+    """Decides frame by frame; started from a kept `Sight` and its frame it decides as if it had never stopped."""
 
-    def __init__(self, sampling: Sampling, last: Sight | None = None) -> None:
-        """Start at the first frame, or after `last`."""
+    def __init__(self, sampling: Sampling, last: Sight | None = None, shown: Frame | None = None) -> None:
+        """Start at the first frame, or after `last`, a frame that was analysed and is `shown` once more."""
         self._sampling = sampling
         self._last = last
         self._reformatter = VideoReformatter()
+        self._before = self._analysed = None if shown is None else thumbnail(shown, self._reformatter)
 
     def look(self, frame: Frame, seconds: float) -> Sight:
         """Whether this frame is to be analysed."""
-        thumbnail = frame.nv12(*THUMBNAIL, self._reformatter)[0].copy()
-        last = self._last
-        if last is None:
-            sight = Sight(frame.ticks, thumbnail, thumbnail, seconds, 0, analyse=True, cut=False)
+        small, last, before = thumbnail(frame, self._reformatter), self._last, self._before
+        if last is None or before is None:
+            sight = Sight(frame.ticks, seconds, 0, analyse=True, cut=False)
         else:
-            cut = is_cut(last.thumbnail, thumbnail) or (last.cut and not last.analyse)
-            sight = replace(last, ticks=frame.ticks, thumbnail=thumbnail, analyse=False, cut=cut)
-            sight = replace(sight, since_analysed=last.since_analysed + 1)
-            if self._wanted(sight, seconds):
-                sight = replace(sight, analyse=True, analysed_thumbnail=thumbnail, analysed_s=seconds, since_analysed=0)
-        self._last = sight
+            cut = is_cut(before, small) or (last.cut and not last.analyse)
+            sight = replace(last, ticks=frame.ticks, since_analysed=last.since_analysed + 1, analyse=False, cut=cut)
+            if self._wanted(sight, small, seconds):
+                sight = replace(sight, analyse=True, analysed_s=seconds, since_analysed=0)
+        self._last, self._before = sight, small
+        self._analysed = small if sight.analyse else self._analysed
         return sight
 
-    def _wanted(self, sight: Sight, seconds: float) -> bool:
+    def _wanted(self, sight: Sight, small: UInt8, seconds: float) -> bool:
         if self._sampling.mode == "every":
             return sight.since_analysed >= self._sampling.every
         if self._sampling.mode != "auto" or sight.cut:
             return True
         gap = seconds - sight.analysed_s
-        return gap >= LATEST_S or (
-            gap >= SOONEST_S and changed(sight.analysed_thumbnail, sight.thumbnail) >= CHANGED_SHARE
-        )
+        if gap < SOONEST_S or self._analysed is None:
+            return False
+        return gap >= LATEST_S or changed(self._analysed, small) >= CHANGED_SHARE
+
+
+def thumbnail(frame: Frame, reformatter: VideoReformatter) -> UInt8:
+    """A frame, upright, in (36, 64) grey pixels."""
+    small: UInt8 = frame.nv12(*THUMBNAIL, reformatter)[0].copy()
+    return small
 
 
 def changed(before: UInt8, after: UInt8) -> float:

@@ -126,12 +126,21 @@ def _wanted(
 ) -> Iterator[Frame]:
     """The frames to analyse; what was decided and counted at each waits in `pending`."""
     facts = job.footage.facts
-    sampler = Sampler(job.sampling, last.sight if last else None)
+    sampler = _sampler(job, last.sight) if last else Sampler(job.sampling)
     for frame in job.footage.frames(tally, since=since, until=job.part.until, skip=job.sampling.skip(facts)):
         sight = sampler.look(frame, facts.seconds(frame.ticks))
         if sight.analyse:
             pending.append((sight, replace(tally)))
             yield frame
+
+
+def _sampler(job: Job, last: Sight) -> Sampler:
+    """A sampler that goes on after an earlier run, whose last frame is read once more: no picture of it is kept."""
+    for frame in job.footage.at([last.ticks]):
+        return Sampler(job.sampling, last, frame)
+    job.kept.clear()
+    msg = "the frame that earlier work ended with cannot be read again"
+    raise RestartError(msg)
 
 
 class RestartError(Exception):

@@ -26,6 +26,23 @@ class Purpose(StrEnum):
     PUBLIC_RELEASE = "public-release"
     EVALUATION = "evaluation"
 
+    @property
+    def words(self) -> str:
+        """What it allows, for people."""
+        return PURPOSE_WORDS[self]
+
+
+PURPOSE_WORDS = {
+    Purpose.CONSENTED: "those who are looked for asked for it",
+    Purpose.SUBJECT_ACCESS: "a person gets the footage that shows them",
+    Purpose.MISSING_PERSON: "somebody who is missing, or cannot say who they are, is looked for",
+    Purpose.VICTIM_IDENTIFICATION: "a victim or a witness of a crime is looked for",
+    Purpose.CRIME_SUSPECT: "somebody who is accused of a named crime is looked for",
+    Purpose.VENUE_EXCLUSION: "a venue looks for those on its reviewed list",
+    Purpose.PUBLIC_RELEASE: "a copy is published in which nobody is seen who did not agree; nobody is searched for",
+    Purpose.EVALUATION: "the software is measured, on people who agreed or were made by a computer",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Authority:

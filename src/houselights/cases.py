@@ -1,0 +1,521 @@
+"""Cases: a purpose that cannot drift. Every search, and every release that compares people, is made inside a case.
+
+A case fixes purpose, basis, authoriser, films, subjects, the part of the footage and an end; none of them changes, save
+the end, which somebody signs for. A case for people who did not ask to be found waits for an authoriser to approve it,
+once there is one. An urgent case does not wait, but what is found in it is shown on the screen alone, and is deleted if
+nobody has approved it in time.
+
+The log says when a case was opened, approved, extended and closed, in one chain of entries under the case's number; who
+is looked for in what lies sealed in the store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from houselights import actors
+from houselights.actors import Passphrased
+from houselights.config import operator
+from houselights.custody import canonical
+from houselights.entry import Entry
+from houselights.errors import PolicyError, SettingsError
+from houselights.record import Record, sealable
+from houselights.schedule import URGENT_FILE_HOURS
+from houselights.settings import setup
+from houselights.types import Authority, Purpose
+
+UNASKED = (
+    Purpose.MISSING_PERSON, Purpose.VICTIM_IDENTIFICATION, Purpose.CRIME_SUSPECT, Purpose.VENUE_EXCLUSION,
+)  # fmt: skip
+"""Purposes for which people are looked for who did not ask for it: these need approval and review."""
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+SHORTEST_NUMBER = 6  # digits of a case's number that a person has to type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a case is about. Nothing else is looked at in it."""
+
+    films: Mapping[str, str]
+    """Names by SHA-256."""
+    subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Photographs, by SHA-256, of each subject that is named with some."""
+    watchlist: str = ""
+    """The watchlist whose subjects are looked for; empty where photographs name them."""
+    since_s: float | None = None
+    until_s: float | None = None
+    """The part of each film, in seconds; all of it where None."""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """How a case is opened."""
+
+    until: str | None = None
+    """When it ends, UTC; as late as may be where None."""
+    urgent: bool = False
+    justification: str = ""
+    by: Passphrased | None = None
+    """Who signs for it."""
+
+
+PLAIN = Opening()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A case as it stands."""
+
+    number: str
+    authority: Authority
+    scope: Scope
+    opened: str
+    """UTC, ISO 8601 to the second, as all times here."""
+    until: str
+    urgent: bool = False
+    waits: bool = False
+    """Whether it needs an approval."""
+    justification: str = ""
+    """Why somebody is looked for who is else not: a minor."""
+    opened_by: str = ""
+    """Pseudonym of the actor who signed the opening; empty where nobody had to."""
+    approved_by: str = ""
+    approved: str = ""
+    closed: str = ""
+    why: str = ""
+    """Why it was closed: done, expired, not-approved, withdrawn."""
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether it needs no approval, or has it."""
+        return not self.waits or bool(self.approved_by)
+
+    @property
+    def urgent_until(self) -> str:
+        """When an urgent case that nobody approved ends."""
+        return _plus(self.opened, timedelta(hours=URGENT_FILE_HOURS))
+
+    def state(self, now: str) -> str:
+        """One of: closed, expired, not approved, urgent, waits for approval, open."""
+        if self.closed:
+            return f"closed: {self.why}"
+        if now >= self.until:
+            return "expired"
+        if self.is_approved:
+            return "open"
+        if not self.urgent:
+            return "waits for approval"
+        return f"urgent, not approved: ends {self.urgent_until}" if now < self.urgent_until else "not approved in time"
+
+
+def open_case(record: Record, authority: Authority, scope: Scope, how: Opening = PLAIN) -> Case:
+    """A new case, which ends as late as the retention schedule allows unless an earlier end is named.
+
+    Raises:
+        PolicyError: it names no film or no subject, or needs somebody to sign for it.
+        SettingsError: its end is past, or too far away.
+    """
+    if not scope.films:
+        raise PolicyError("a case names its films, and none is named", rule="case-scope", hint="name the footage")
+    if not scope.subjects and not scope.watchlist:
+        hint = "name a gallery, a photograph or a watchlist"
+        raise PolicyError("a case names its subjects, and none is named", rule="named-subjects-only", hint=hint)
+    waits = how.urgent or (authority.purpose in UNASKED and actors.has_authoriser(record))
+    if waits and how.by is None:
+        hint = (
+            "sign the opening with --by NAME; another person approves it: `houselights case approve NUMBER --by NAME`"
+        )
+        raise PolicyError(f"a case for '{authority.purpose}' needs two people", rule="approval-needed", hint=hint)
+    with record.log.locked():
+        opened = now(record)
+        case = Case(
+            number=(use := record.use()).number,
+            authority=authority,
+            scope=scope,
+            opened=opened,
+            until=_end(how.until, opened),
+            urgent=how.urgent,
+            waits=waits,
+            justification=how.justification.strip(),
+            opened_by="" if how.by is None else actors.number(record, how.by[0]),
+        )
+        facts = {
+            "purpose": str(authority.purpose),
+            "authorisation": authorisation(record, authority),
+            "case": case.number,
+            "until": case.until,
+            "subjects": len(scope.subjects),
+            "films": len(scope.films),
+            "urgent": how.urgent,
+            "waits": waits,
+        }
+        private = {
+            "basis": authority.basis,
+            "authorised_by": authority.authorised_by,
+            "operator": operator(),
+            "scope": {**_told(scope), "subjects": []},  # each subject's part is sealed under a key of its own
+            "justification": case.justification,
+        }
+        people = {name: {"photographs": list(each)} for name, each in scope.subjects.items()}
+        if how.by is None:
+            use.add("case-opened", facts, private, people)
+        else:
+            actors.signed(use, "case-opened", facts, how.by, private=private, subjects=people)
+        return _keep(record, case)
+
+
+def enter(record: Record, authority: Authority, scope: Scope, earlier: Case | None, how: Opening = PLAIN) -> Case:
+    """An earlier case, or a new one, with everything in it that is about to be done.
+
+    Raises:
+        PolicyError: that may not be done in it, or it still waits for approval.
+    """
+    case = earlier or open_case(record, authority, scope, how)
+    check(record, case, authority, scope)
+    return case
+
+
+def authorisation(record: Record, authority: Authority) -> str:
+    """What stands in the log for a basis and an authoriser."""
+    return record.pseudonym("authorisation", f"{authority.basis}\0{authority.authorised_by}")
+
+
+def current(record: Record, number: str) -> Case:
+    """The case of that whole number as it is kept now: somebody may have closed it meanwhile.
+
+    Raises:
+        PolicyError: it was erased.
+    """
+    content = record.store.document("case", number)
+    if content is None:
+        raise PolicyError(f"case {number[:8]} was erased", rule="case-expired", hint="open another one")
+    return _read(content)
+
+
+def find(record: Record, number: str) -> Case:
+    """The case whose number begins like this.
+
+    Raises:
+        SettingsError: there is none, or there are several.
+    """
+    found = [case for case in listed(record) if case.number.startswith(number)]
+    if len(number) < SHORTEST_NUMBER or not found:
+        hint = "`houselights case list` shows them"
+        raise SettingsError(f"there is no case '{number}': expected {SHORTEST_NUMBER} digits or more", hint=hint)
+    if len(found) > 1:
+        raise SettingsError(f"several cases begin with '{number}'", hint="add more of its digits")
+    return found[0]
+
+
+def listed(record: Record) -> list[Case]:
+    """All cases, the newest first."""
+    cases = [_read(content) for content in record.store.documents("case").values()]
+    return sorted(cases, key=lambda case: (case.opened, case.number), reverse=True)
+
+
+def approve(record: Record, case: Case, by: Passphrased) -> Case:
+    """The case, approved by an authoriser who did not open it.
+
+    Raises:
+        PolicyError: it is over, or the same person opened it, or who signs has not the role for it.
+    """
+    with record.log.locked():
+        case = current(record, case.number)
+        _check_open(case, now(record))
+        if case.is_approved:
+            return case
+        if case.opened_by == (approver := actors.number(record, by[0])):
+            hint = "somebody else has to approve it, with their own passphrase"
+            raise PolicyError(f"'{by[0]}' opened this case, and cannot approve it", rule="two-people", hint=hint)
+        actors.signed(record.use(case.number), "case-approved", {"case": case.number}, by)
+        return _keep(record, replace(case, approved_by=approver, approved=now(record)))
+
+
+def extend(record: Record, case: Case, until: str, by: Passphrased) -> Case:
+    """The case with another end, which an authoriser signs for.
+
+    Raises:
+        PolicyError: it is over, or who signs has not the role for it.
+        SettingsError: the end is past, or too far away.
+    """
+    with record.log.locked():
+        case = current(record, case.number)
+        _check_open(case, now(record))
+        end = _end(until, now(record))
+        actors.signed(record.use(case.number), "case-extended", {"case": case.number, "until": end}, by)
+        return _keep(record, replace(case, until=end))
+
+
+def close(record: Record, case: Case, why: str = "done") -> Case:
+    """The case, closed: nothing more is searched in it. Closing one that is closed changes nothing."""
+    with record.log.locked():
+        case = current(record, case.number)
+        if case.closed:
+            return case
+        case = _keep(record, replace(case, closed=now(record), why=why))  # first: it only forbids
+        record.use(case.number).add("case-closed", {"case": case.number, "why": why})
+        return case
+
+
+def erase(record: Record, case: Case, why: str) -> int:
+    """Close a case and destroy what is sealed of it: who was looked for, in what, and what was found.
+
+    How many documents and parts that were.
+    """
+    case = close(record, case, "withdrawn")
+    delete_results(record, case, why)
+    gone = record.store.destroy(_holder(case.number)) + record.store.fade(_payloads(record, case))
+    record.erase("case", case.number, why)
+    return gone
+
+
+def _payloads(record: Record, case: Case) -> list[str]:
+    """What is sealed beside the entries of a case and of everything that was done in it."""
+    entries = [Entry.parse(each) for each in record.entries()]
+    uses = {case.number, *(each.use for each in entries if each.facts.get("case") == case.number)}
+    return [each.payload for each in entries if each.use in uses and each.payload is not None]
+
+
+def holder(case: Case) -> str:
+    """Under whose key the results of a case lie: it lies under the case's own."""
+    return f"results {case.number}"
+
+
+def above(case: Case) -> str:
+    """Whose key wraps that one."""
+    return _holder(case.number)
+
+
+def delete_results(record: Record, case: Case, why: str) -> int:
+    """Destroy the key of a case's results and the results; how many documents that were."""
+    gone = record.store.destroy(holder(case))
+    if gone:
+        facts = {"case": case.number, "results": gone, "why": why}
+        record.use(case.number).add("results-deleted", facts)
+    return gone
+
+
+def forget(record: Record, name: str) -> None:
+    """Take a subject out of every case: nobody searches for them in one any more."""
+    with record.log.locked():
+        for case in listed(record):
+            if name in case.scope.subjects:
+                left = {other: each for other, each in case.scope.subjects.items() if other != name}
+                _keep(record, replace(case, scope=replace(case.scope, subjects=left)))
+
+
+def expire(record: Record, results_days: int) -> int:
+    """Close every case whose time is over, and delete what may no longer be read; how many results were deleted.
+
+    What an urgent case found goes when nobody approved it in time, what another found `results_days` after its end.
+    """
+    gone = 0
+    for case in listed(record):
+        with record.log.locked():
+            known = current(record, case.number)
+            moment = now(record)
+            if not known.closed and known.urgent and not known.is_approved and moment >= known.urgent_until:
+                gone += delete_results(record, known, "not-approved")
+                close(record, known, "not-approved")
+            elif not known.closed and moment >= known.until:
+                close(record, known, "expired")
+            elif known.closed and moment >= _plus(known.closed, timedelta(days=results_days)):
+                gone += delete_results(record, known, "retention")
+    return gone
+
+
+def check(record: Record, case: Case, authority: Authority, scope: Scope) -> None:
+    """Return if something may be done in a case now: on its authority, within its scope, in its time.
+
+    Raises:
+        PolicyError: it may not.
+    """
+    check_at(current(record, case.number), now(record), authority, scope)
+
+
+def check_at(case: Case, moment: str, authority: Authority, scope: Scope) -> None:
+    """Return if something may be done at a moment in a case as it stands; raises as `check` does."""
+    _check_open(case, moment)
+    if not case.is_approved and not case.urgent:
+        number = case.number[:8]
+        hint = f"an authoriser: `houselights case approve {number} --by NAME`; then the same again with --case {number}"
+        raise PolicyError(f"case {number} waits for approval", rule="approval-needed", hint=hint)
+    for what, wanted, fixed in (
+        ("purpose", authority.purpose, case.authority.purpose),
+        ("basis", authority.basis, case.authority.basis),
+        ("authoriser", authority.authorised_by, case.authority.authorised_by),
+        ("watchlist", scope.watchlist, case.scope.watchlist),
+    ):
+        if wanted != fixed:
+            _out(case, f"its {what} is '{fixed}', not '{wanted}'")
+    for sha256, name in scope.films.items():
+        check_film(case, sha256, name)
+    for name, photographs in scope.subjects.items():
+        if not set(photographs) <= set(case.scope.subjects.get(name, ())):
+            known = "has other photographs of" if name in case.scope.subjects else "does not name"
+            _out(case, f"it {known} '{name}'")
+    _check_part(case, scope)
+
+
+def check_film(case: Case, sha256: str, name: str) -> None:
+    """Return if a film is one of a case's.
+
+    Raises:
+        PolicyError: it is not.
+    """
+    if sha256 not in case.scope.films:
+        _out(case, f"the film '{name}' is not one of its films")
+
+
+def check_readable(record: Record, case: Case, *, leaves: bool) -> None:
+    """Return if what a case found may be opened; `leaves` says that it leaves the seal, into a file or another's hands.
+
+    Raises:
+        PolicyError: nobody approved it in time, or nobody has approved it yet and it would leave the screen.
+    """
+    case = current(record, case.number)
+    if case.is_approved:
+        return
+    approve_it = f"an authoriser approves it: `houselights case approve {case.number[:8]} --by NAME`"
+    if case.closed or now(record) >= case.urgent_until:
+        raise PolicyError(f"case {case.number[:8]} was not approved in time", rule="case-expired", hint="open another")
+    if leaves:
+        msg = f"nobody approved case {case.number[:8]} yet: what it found is shown on the screen alone"
+        raise PolicyError(msg, rule="approval-needed", hint=approve_it)
+
+
+def now(record: Record) -> str:
+    """The time by the record's clock."""
+    return record.clock().astimezone(UTC).strftime(TIME)
+
+
+def _check_part(case: Case, scope: Scope) -> None:
+    """Return if the part of the footage lies in the case's."""
+    low, high = case.scope.since_s, case.scope.until_s
+    if low is not None and (scope.since_s is None or scope.since_s < low):
+        _out(case, f"its footage begins at {low:g} s")
+    if high is not None and (scope.until_s is None or scope.until_s > high):
+        _out(case, f"its footage ends at {high:g} s")
+
+
+def _out(case: Case, why: str) -> None:
+    hint = "a case does not change: open another one for this"
+    raise PolicyError(f"this is not in case {case.number[:8]}: {why}", rule="case-scope", hint=hint)
+
+
+def _check_open(case: Case, moment: str) -> None:
+    late = case.urgent and not case.is_approved and moment >= case.urgent_until
+    if case.closed or moment >= case.until or late:
+        state = case.state(moment)
+        raise PolicyError(f"case {case.number[:8]} is over ({state})", rule="case-expired", hint="open another one")
+
+
+def _end(until: str | None, begin: str) -> str:
+    latest = _plus(begin, timedelta(days=setup().schedule.cases))
+    if until is None:
+        return latest
+    if not begin < until <= latest:
+        hint = "the retention schedule in houselights.toml says how long"
+        raise SettingsError(f"a case cannot end at {until}: expected after {begin}, until {latest}", hint=hint)
+    return until
+
+
+def _plus(moment: str, span: timedelta) -> str:
+    return (datetime.strptime(moment, TIME).replace(tzinfo=UTC) + span).strftime(TIME)
+
+
+def _holder(number: str) -> str:
+    return f"case {number}"
+
+
+def _keep(record: Record, case: Case) -> Case:
+    record.store.keep("case", case.number, canonical(sealable({**asdict(case), "scope": _told(case.scope)})))
+    return case
+
+
+def _told(scope: Scope) -> dict[str, object]:
+    """A scope as canonical JSON holds it, which has no fractions."""
+    seconds = {name: None if value is None else repr(value) for name, value in _part(scope).items()}
+    return {**asdict(scope), **seconds}
+
+
+def _part(scope: Scope) -> dict[str, float | None]:
+    return {"since_s": scope.since_s, "until_s": scope.until_s}
+
+
+def _read(content: bytes) -> Case:
+    fields = json.loads(content)
+    scope = fields["scope"]
+    for name in ("since_s", "until_s"):
+        scope[name] = None if scope[name] is None else float(scope[name])
+    scope["subjects"] = {name: tuple(each) for name, each in scope["subjects"].items()}
+    about = fields["authority"]
+    authority = Authority(Purpose(about["purpose"]), about["basis"], about["authorised_by"])
+    return Case(**{**fields, "authority": authority, "scope": Scope(**scope)})
+
+
+class Cases:
+    """What a log says of cases, checked entry by entry: whether anything was done outside of one."""
+
+    def __init__(self) -> None:
+        """A check from the first entry of a log."""
+        self._known: dict[str, dict[str, str]] = {}
+        self._authorisers: set[str] = set()
+
+    def faults(self, entry: Entry) -> Iterator[str]:
+        """What is wrong with the next entry."""
+        facts, number = entry.facts, str(entry.facts.get("case", ""))
+        if entry.kind == "actor-changed" and facts["role"] == "authoriser":
+            change = self._authorisers.add if facts["change"] == "added" else self._authorisers.discard
+            change(facts["actor"])
+        if entry.kind == "case-opened":
+            yield from self._opened(entry)
+        elif number:
+            yield from self._in_case(entry, self._known.get(number))
+
+    def _in_case(self, entry: Entry, case: dict[str, str] | None) -> Iterator[str]:
+        facts = entry.facts
+        if case is None:
+            yield "it is of a case that was never opened"
+        elif entry.kind == "case-approved":
+            if case["by"] == facts["by"]:
+                yield "the case was approved by who opened it"
+            case["approved"] = "yes"
+        elif entry.kind == "case-extended":
+            case["until"] = facts["until"]
+        elif entry.kind == "case-closed":
+            case["closed"] = "yes"
+        elif entry.kind in {"search-started", "release-started"}:
+            yield from _outside(case, entry)
+
+    def _opened(self, entry: Entry) -> Iterator[str]:
+        facts = entry.facts
+        if facts["case"] != entry.use or facts["case"] in self._known:
+            yield "a case is opened under a number that is not its own"
+        if self._authorisers and facts["purpose"] in UNASKED and not facts["waits"]:
+            yield "the case waits for nobody, and there was somebody to approve it"
+        self._known[facts["case"]] = {
+            "purpose": facts["purpose"],
+            "authorisation": facts["authorisation"],
+            "until": facts["until"],
+            "urgent": _plus(entry.time, timedelta(hours=URGENT_FILE_HOURS)) if facts["urgent"] else "",
+            "by": facts.get("by", ""),
+            "approved": "" if facts["waits"] else "yes",
+            "closed": "",
+        }
+
+
+def _outside(case: Mapping[str, str], entry: Entry) -> Iterator[str]:
+    for name in ("purpose", "authorisation"):
+        if entry.facts[name] != case[name]:
+            yield f"its {name} is not that of its case"
+    if case["closed"] or entry.time > case["until"]:
+        yield "its case was over"
+    if not case["approved"] and case["urgent"] and entry.time > case["urgent"]:
+        yield "nobody had approved its urgent case in time"
+    if not case["approved"] and not case["urgent"]:
+        yield "nobody had approved its case"

@@ -1,0 +1,155 @@
+"""Results: what a case found, sealed in the store under the case's key until the case's time is over.
+
+A result is opened only after the rules were asked once more, and after an entry that says so.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from houselights import cases, policy
+from houselights.batch import Outcome
+from houselights.cases import UNASKED, Case
+from houselights.facts import Value
+from houselights.manifest import built
+from houselights.pictures import Picture, Pictures, candidate_pictures
+from houselights.policy import Known
+from houselights.record import Record, Use
+from houselights.result import Candidate, Result
+
+KIND = "result"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """What one search found."""
+
+    result: Result
+    subjects: tuple[str, ...]
+    """Everybody who was searched for, by name."""
+    pictures: Pictures
+    facts: Mapping[str, Value]
+    """What was stated of the search for the packs of rules."""
+
+    @property
+    def use(self) -> str:
+        """The number of the search."""
+        return self.result.record.use
+
+
+def number_of(record: Record, use: str, candidate: Candidate) -> str:
+    """What stands for a candidate in the log: 32 hexadecimal digits."""
+    return record.pseudonym("candidate", f"{use}\0{candidate.subject}\0{candidate.footage}\0{candidate.track}")
+
+
+def candidates(record: Record, kept: Iterable[Kept]) -> dict[str, tuple[Kept, Candidate]]:
+    """Every candidate by its number, with the search that found it."""
+    return {number_of(record, each.use, one): (each, one) for each in kept for one in each.result.candidates}
+
+
+def keep(
+    record: Record, outcome: Outcome, facts: Mapping[str, Value], detector: Path, *, pictured: bool = False
+) -> Kept:
+    """Seal what a search found, and say so in the log; with pictures of its candidates where people review it.
+
+    Raises:
+        RecordError: it cannot be sealed, or not be recorded.
+        ModelError: the detector, which finds the faces to cover, cannot be loaded.
+    """
+    result = outcome.result
+    pictured = pictured or result.purpose in UNASKED
+    pictures = candidate_pictures(outcome, detector) if pictured else Pictures({}, {})
+    kept = Kept(result, tuple(each.name for each in outcome.gallery.subjects), pictures, facts)
+    case = cases.current(record, result.record.case)
+    _write(record, kept)
+    outcome.use.add("results-kept", {"case": case.number, "candidates": len(result.candidates)})
+    return kept
+
+
+def of(record: Record, case: Case) -> list[Kept]:
+    """All that a case found and that is still kept, the oldest search first."""
+    found = record.store.documents(KIND, cases.holder(case)).values()
+    return sorted(map(_read, found), key=lambda kept: (kept.result.started, kept.use))
+
+
+def opened(use: Use, case: Case, kept: Kept, how: Iterable[str]) -> None:
+    """Return if what was found may be shown in these ways: `terminal`, `json`, `report`, `page`; it is recorded then.
+
+    Raises:
+        PolicyError: it may not.
+        RecordError: it cannot be recorded, so it is not shown.
+    """
+    ways = sorted(how)
+    with use.refusing("results"):
+        cases.check_readable(use.record, case, leaves=bool(set(ways) - {"terminal"}))
+        known = Known(justified=bool(case.justification))
+        policy.check_open(case.authority, len(kept.subjects), kept.facts, known)
+    use.add("results-opened", {"how": ways})
+
+
+def forget(record: Record, subject: str) -> int:
+    """Take a person out of everything that was found: their candidates, appearances and pictures; from how many."""
+    changed = 0
+    with record.log.locked():
+        for content in record.store.documents(KIND).values():
+            kept = _read(content)
+            if subject in kept.subjects:
+                _write(record, _without(kept, subject))
+                changed += 1
+    return changed
+
+
+def _without(kept: Kept, subject: str) -> Kept:
+    result = kept.result
+    left = tuple(each for each in result.candidates if each.subject != subject)
+    alike = tuple(each for each in result.gallery.lookalikes if subject not in {each.subject, each.other})
+    result = replace(
+        result,
+        candidates=left,
+        appearances=tuple(each for each in result.appearances if each.subject != subject),
+        gallery=replace(result.gallery, lookalikes=alike, refused=(), duplicates=()),  # they name photographs
+    )
+    shots = {each: picture for each, picture in kept.pictures.shots.items() if each.subject != subject}
+    references = {each.reference: kept.pictures.references[each.reference] for each in shots}
+    return replace(
+        kept,
+        result=result,
+        subjects=tuple(each for each in kept.subjects if each != subject),
+        pictures=Pictures(shots, references),
+    )
+
+
+def _write(record: Record, kept: Kept) -> None:
+    shots = [_told(kept.pictures.shots.get(each)) for each in kept.result.candidates]
+    document = {
+        "result": json.loads(kept.result.to_json()),
+        "subjects": kept.subjects,
+        "shots": shots,
+        "references": {name: _told(picture) for name, picture in kept.pictures.references.items()},
+        "facts": dict(kept.facts),
+    }
+    case = cases.current(record, kept.result.record.case)
+    record.store.keep(KIND, kept.use, json.dumps(document).encode(), cases.holder(case), cases.above(case))
+
+
+def _told(picture: Picture | None) -> dict[str, object] | None:
+    if picture is None:
+        return None
+    return asdict(picture) | {"jpeg": None if picture.jpeg is None else b64encode(picture.jpeg).decode()}
+
+
+def _read(content: bytes) -> Kept:
+    told = json.loads(content)
+    result: Result = built(Result, told["result"], Path("a sealed result"))
+    shots = {each: _picture(one) for each, one in zip(result.candidates, told["shots"], strict=True) if one}
+    references = {name: _picture(one) for name, one in told["references"].items()}
+    return Kept(result, tuple(told["subjects"]), Pictures(shots, references), told["facts"])
+
+
+def _picture(told: dict[str, Any]) -> Picture:
+    return Picture(**(told | {"jpeg": None if told["jpeg"] is None else b64decode(told["jpeg"])}))

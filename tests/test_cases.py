@@ -1,0 +1,533 @@
+"""Cases: a purpose that cannot drift, and an end that comes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from houselights import actors, cases, custody
+from houselights.actors import Signatures
+from houselights.cases import UNASKED, Case, Cases, Opening, Scope
+from houselights.entry import Entry
+from houselights.errors import PolicyError, SettingsError
+from houselights.record import Record
+from houselights.types import Authority, Purpose
+
+ANA, BO, CY = ("Ana", "correct horse battery"), ("Bo", "staple something else"), ("Cy", "a third passphrase")
+SEARCH = Authority(Purpose.MISSING_PERSON, "Report 12 of the family", "Inspector Roe")
+OWN = Authority(Purpose.CONSENTED, "she asked for it", "Ana Lima")
+FILM, OTHER, PHOTOGRAPH = "ab" * 32, "cd" * 32, "ef" * 32
+SCOPE = Scope(films={FILM: "gate.mp4"}, subjects={"Lost Child": (PHOTOGRAPH,)})
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Clock:
+    """A clock that a test sets."""
+
+    now: datetime = field(default_factory=lambda: datetime(2026, 3, 1, 12, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        """The time."""
+        return self.now
+
+    def pass_by(self, span: timedelta) -> None:
+        """Let time pass."""
+        self.now += span
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The first of March, noon."""
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+def staffed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a record with two authorisers and an operator."""
+    folder = tmp_path_factory.mktemp("staffed") / "record"
+    record = Record(folder, name="example.org/log", clock=Clock())
+    actors.add(record, ANA[0], "authoriser", ANA[1])
+    actors.add(record, BO[0], "authoriser", BO[1], ANA)
+    actors.add(record, CY[0], "operator", CY[1], ANA)
+    return folder
+
+
+@pytest.fixture
+def record(tmp_path: Path, clock: Clock, staffed: Path) -> Record:
+    """A copy of that record."""
+    return Record(shutil.copytree(staffed, tmp_path / "record"), clock=clock)
+
+
+def opened(record: Record, *, urgent: bool = False, scope: Scope = SCOPE) -> Case:
+    """A case for a missing person, which Cy signed for."""
+    return cases.open_case(record, SEARCH, scope, Opening(by=CY, urgent=urgent))
+
+
+def found(record: Record, case: Case, content: bytes = b"what was found") -> None:
+    """Something that a search in a case found, as `results.keep` seals it."""
+    record.store.keep("result", os.urandom(16).hex(), content, cases.holder(case), cases.above(case))
+
+
+def said(record: Record, case: Case) -> list[str]:
+    """The kinds of the entries of a case."""
+    return [each.kind for each in map(Entry.parse, record.entries()) if each.use == case.number]
+
+
+def faults(record: Record) -> list[str]:
+    """What an outsider finds wrong with the log."""
+    verdict = custody.verify(record.folder, record.key)
+    checks: tuple[Signatures | Cases, ...] = (Signatures(record.key.name), Cases())
+    entries = map(Entry.parse, custody.read_entries(record.folder, verdict.checkpoint.size))
+    return [*verdict.faults, *(fault for entry in entries for check in checks for fault in check.faults(entry))]
+
+
+def bytes_at_rest(record: Record) -> bytes:
+    """All that the store's files hold, free pages and journals included."""
+    private = record.folder.parent / "private"
+    return b"".join(file.read_bytes() for file in sorted(private.glob("store.db*")))
+
+
+def sealed_rows(record: Record) -> list[bytes]:
+    """The sealed bytes of every result, and every wrapped key of one."""
+    with closing(sqlite3.connect(record.folder.parent / "private" / "store.db")) as base:
+        documents = base.execute("SELECT sealed FROM documents WHERE kind = 'result'").fetchall()
+        keys = base.execute("SELECT wrapped FROM keys WHERE holder LIKE 'results %'").fetchall()
+    return [row[0] for row in (*documents, *keys)]
+
+
+# opening
+
+
+def test_a_case_fixes_what_it_is_about(record: Record) -> None:
+    """R13: purpose, basis, authoriser, films, subjects and an end come back as they were fixed, and are in the log."""
+    case = opened(record)
+    assert cases.find(record, case.number[:8]) == case == cases.current(record, case.number)
+    assert (case.authority, case.scope) == (SEARCH, SCOPE)
+    assert case.until == "2026-03-31T12:00:00Z"
+    entry = Entry.parse(record.use(case.number).entries[0])
+    assert (entry.kind, entry.facts["purpose"], entry.facts["films"]) == ("case-opened", "missing-person", 1)
+    assert (entry.facts["until"], entry.facts["urgent"], entry.facts["waits"]) == (case.until, False, True)
+    assert faults(record) == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "rule"),
+    [(replace(SCOPE, films={}), "case-scope"), (replace(SCOPE, subjects={}), "named-subjects-only")],
+)
+def test_a_case_about_nothing_or_nobody_is_refused(record: Record, scope: Scope, rule: str) -> None:
+    """R21: a case is about films that are named and people who are named."""
+    with pytest.raises(PolicyError) as refused:
+        opened(record, scope=scope)
+    assert refused.value.rule == rule
+    assert cases.listed(record) == []
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_people_who_did_not_ask_need_two_who_sign(record: Record, purpose: Purpose) -> None:
+    """Once there is an authoriser, a case for people who did not ask for it is opened by one who signs, and waits."""
+    authority = replace(SEARCH, purpose=purpose)
+    if purpose not in UNASKED:
+        assert cases.open_case(record, authority, SCOPE).is_approved
+        return
+    with pytest.raises(PolicyError, match="needs two people") as refused:
+        cases.open_case(record, authority, SCOPE)
+    assert refused.value.rule == "approval-needed"
+    assert not cases.open_case(record, authority, SCOPE, Opening(by=CY)).is_approved
+
+
+def test_where_nobody_can_approve_a_case_is_typed(tmp_path: Path) -> None:
+    """Without an authoriser a case opens on what was typed, and says that nobody approved it."""
+    alone = Record(tmp_path / "record")
+    case = cases.open_case(alone, SEARCH, SCOPE)
+    assert (case.is_approved, case.approved_by, case.waits) == (True, "", False)
+    assert faults(alone) == []
+
+
+def test_an_authoriser_who_was_revoked_approves_nothing(record: Record) -> None:
+    """With the last authoriser gone there is nobody to wait for; while one is left, cases wait."""
+    actors.revoke(record, BO[0], ANA)
+    assert opened(record).waits
+    actors.revoke(record, ANA[0], ANA)
+    assert not cases.open_case(record, SEARCH, SCOPE).waits
+
+
+@pytest.mark.parametrize("until", ["2026-03-01T12:00:00Z", "2026-02-01T00:00:00Z", "2026-03-31T12:00:01Z"])
+def test_an_end_that_is_past_or_too_far_is_refused(record: Record, until: str) -> None:
+    """A case ends after it was opened, and within the retention schedule."""
+    with pytest.raises(SettingsError, match="cannot end at"):
+        cases.open_case(record, OWN, SCOPE, Opening(until=until))
+
+
+def test_the_schedule_says_how_long_a_case_runs(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R27: houselights.toml bounds the end of a case."""
+    file = tmp_path / "houselights.toml"
+    file.write_text("[retention]\ncases = 2\n")
+    monkeypatch.setenv("HOUSELIGHTS_CONFIG", str(file))
+    assert cases.open_case(record, OWN, SCOPE).until == "2026-03-03T12:00:00Z"
+
+
+@pytest.mark.parametrize("number", ["", "abc", "zzzzzz", "../../etc"])
+def test_an_unknown_number_is_refused(record: Record, number: str) -> None:
+    """Six digits or more name a case; fewer, or others, do not."""
+    case = opened(record)
+    with pytest.raises(SettingsError, match="there is no case"):
+        cases.find(record, number)
+    assert cases.find(record, case.number[: cases.SHORTEST_NUMBER]) == case
+
+
+def test_names_that_are_no_text_lose_nothing(record: Record) -> None:
+    """A film whose name is no UTF-8 is in the case, and found by its bytes."""
+    name = os.fsdecode(b"caf\xe9.mp4")
+    case = cases.open_case(record, OWN, replace(SCOPE, films={FILM: name}))
+    cases.check(record, case, OWN, replace(SCOPE, films={FILM: name}))
+
+
+# what may be done in it
+
+
+@pytest.mark.parametrize(
+    ("authority", "scope", "why"),
+    [
+        (replace(SEARCH, purpose=Purpose.CRIME_SUSPECT), SCOPE, "purpose"),
+        (replace(SEARCH, basis="another report"), SCOPE, "basis"),
+        (replace(SEARCH, authorised_by="Somebody Else"), SCOPE, "authoriser"),
+        (SEARCH, replace(SCOPE, films={FILM: "gate.mp4", OTHER: "street.mp4"}), "'street.mp4' is not one of its films"),
+        (SEARCH, replace(SCOPE, subjects={"Lost Child": (OTHER,)}), "other photographs of 'Lost Child'"),
+        (SEARCH, replace(SCOPE, subjects={"Lost Child": (PHOTOGRAPH, OTHER)}), "other photographs"),
+        (SEARCH, replace(SCOPE, subjects={"A Journalist": (PHOTOGRAPH,)}), "does not name 'A Journalist'"),
+        (SEARCH, replace(SCOPE, watchlist="lawyers"), "watchlist"),
+        (SEARCH, replace(SCOPE, since_s=1.0), "footage begins at 5 s"),
+        (SEARCH, replace(SCOPE, until_s=100.0), "footage ends at 60 s"),
+        (SEARCH, replace(SCOPE, since_s=None), "footage begins"),
+        (SEARCH, replace(SCOPE, until_s=None), "footage ends"),
+    ],
+)
+def test_what_is_not_in_a_case_is_refused(record: Record, authority: Authority, scope: Scope, why: str) -> None:
+    """R13, R19: another purpose, basis, film, photograph, person, list or part of the footage is another case."""
+    inside = replace(SCOPE, since_s=5.0, until_s=60.0)
+    case = cases.approve(record, opened(record, scope=inside), ANA)
+    cases.check(record, case, SEARCH, inside)
+    cases.check(record, case, SEARCH, replace(inside, since_s=6.0, until_s=7.0, subjects={}))
+    wanted = scope if "footage" in why else replace(scope, since_s=5.0, until_s=60.0)
+    if "footage" in why:
+        wanted = replace(scope, since_s=scope.since_s if "begins" in why else 5.0)
+        wanted = replace(wanted, until_s=scope.until_s if "ends" in why else 60.0)
+    with pytest.raises(PolicyError, match=why) as refused:
+        cases.check(record, case, authority, wanted)
+    assert refused.value.rule == "case-scope"
+
+
+def test_a_case_waits_for_somebody_else(record: Record) -> None:
+    """Nothing is done in it before another person approved it; who opened it cannot, nor can an operator."""
+    case = cases.open_case(record, SEARCH, SCOPE, Opening(by=ANA))
+    assert case.state(cases.now(record)) == "waits for approval"
+    with pytest.raises(PolicyError, match="waits for approval") as refused:
+        cases.check(record, case, SEARCH, SCOPE)
+    assert refused.value.rule == "approval-needed"
+    with pytest.raises(PolicyError, match="opened this case") as refused:
+        cases.approve(record, case, ANA)
+    assert refused.value.rule == "two-people"
+    with pytest.raises(PolicyError, match="role 'operator'") as refused:
+        cases.approve(record, case, CY)
+    assert refused.value.rule == "role"
+    with pytest.raises(SettingsError, match="passphrase"):
+        cases.approve(record, case, (BO[0], "not his passphrase"))
+    assert not cases.current(record, case.number).is_approved
+    approved = cases.approve(record, case, BO)
+    assert approved.approved_by == actors.number(record, BO[0])
+    assert approved.approved == cases.now(record)
+    cases.check(record, case, SEARCH, SCOPE)
+    assert cases.approve(record, case, BO) == approved
+    assert said(record, case) == ["case-opened", "case-approved"]
+    assert faults(record) == []
+
+
+def test_a_case_ends(record: Record, clock: Clock) -> None:
+    """After its end nothing is done in it, whoever asks; a second before, it is."""
+    case = cases.approve(record, opened(record), ANA)
+    clock.pass_by(timedelta(days=30, seconds=-1))
+    cases.check(record, case, SEARCH, SCOPE)
+    clock.pass_by(timedelta(seconds=1))
+    assert case.state(cases.now(record)) == "expired"
+    for act in (
+        lambda: cases.check(record, case, SEARCH, SCOPE),
+        lambda: cases.approve(record, case, BO),
+        lambda: cases.extend(record, case, "2026-04-10T00:00:00Z", ANA),
+    ):
+        with pytest.raises(PolicyError, match="is over") as refused:
+            act()
+        assert refused.value.rule == "case-expired"
+
+
+def test_an_authoriser_extends_a_case(record: Record, clock: Clock) -> None:
+    """The new end is signed for, lies within the schedule, and holds."""
+    case = cases.approve(record, opened(record), ANA)
+    clock.pass_by(timedelta(days=20))
+    with pytest.raises(PolicyError, match="role"):
+        cases.extend(record, case, "2026-04-10T00:00:00Z", CY)
+    with pytest.raises(SettingsError, match="cannot end at"):
+        cases.extend(record, case, "2026-09-10T00:00:00Z", BO)
+    cases.extend(record, case, "2026-04-10T00:00:00Z", BO)
+    clock.pass_by(timedelta(days=15))
+    cases.check(record, case, SEARCH, SCOPE)
+    assert cases.current(record, case.number).until == "2026-04-10T00:00:00Z"
+    assert said(record, case) == ["case-opened", "case-approved", "case-extended"]
+    assert faults(record) == []
+
+
+def test_a_closed_case_stays_closed(record: Record) -> None:
+    """Nothing more is done in it, an older copy of it opens nothing, and closing it again says nothing."""
+    case = cases.approve(record, opened(record), ANA)
+    closed = cases.close(record, case)
+    assert (closed.why, closed.state(cases.now(record))) == ("done", "closed: done")
+    assert cases.close(record, case) == closed
+    for stale in (case, closed):
+        with pytest.raises(PolicyError, match="is over"):
+            cases.check(record, stale, SEARCH, SCOPE)
+    assert said(record, case) == ["case-opened", "case-approved", "case-closed"]
+
+
+# urgent
+
+
+def test_an_urgent_case_ends_after_48_hours(record: Record, clock: Clock) -> None:
+    """R22: without approval what it found cannot be read and is deleted, with entries; a minute before, it is there."""
+    case = opened(record, urgent=True)
+    cases.check(record, case, SEARCH, SCOPE)
+    found(record, case)
+    cases.check_readable(record, case, leaves=False)
+    before = sealed_rows(record)
+    assert all(row in bytes_at_rest(record) for row in before)
+    clock.pass_by(48 * HOUR - timedelta(minutes=1))
+    assert cases.expire(record, 30) == 0
+    cases.check(record, case, SEARCH, SCOPE)
+    clock.pass_by(timedelta(minutes=1))
+    with pytest.raises(PolicyError, match="not approved in time"):  # unreadable at once, deleted at the next command
+        cases.check_readable(record, case, leaves=False)
+    with pytest.raises(PolicyError, match="is over"):
+        cases.check(record, case, SEARCH, SCOPE)
+    with pytest.raises(PolicyError, match="is over"):
+        cases.approve(record, case, ANA)
+    assert cases.expire(record, 30) == 1
+    assert record.store.documents("result") == {}
+    assert len(before) == 2
+    assert not any(row in bytes_at_rest(record) for row in before)
+    assert said(record, case) == ["case-opened", "results-deleted", "case-closed"]
+    assert cases.current(record, case.number).why == "not-approved"
+    assert cases.expire(record, 30) == 0
+    assert faults(record) == []
+
+
+def test_what_an_urgent_case_found_stays_on_the_screen(record: Record) -> None:
+    """R22: until somebody approved it, it goes into no file; after that it may."""
+    case = opened(record, urgent=True)
+    with pytest.raises(PolicyError, match="on the screen alone") as refused:
+        cases.check_readable(record, case, leaves=True)
+    assert refused.value.rule == "approval-needed"
+    cases.approve(record, case, BO)
+    cases.check_readable(record, case, leaves=True)
+
+
+def test_an_urgent_case_that_was_approved_goes_on(record: Record, clock: Clock) -> None:
+    """Approved within 48 hours it is a case like others."""
+    case = opened(record, urgent=True)
+    found(record, case)
+    clock.pass_by(47 * HOUR)
+    cases.approve(record, case, BO)
+    clock.pass_by(timedelta(days=20))
+    assert cases.expire(record, 30) == 0
+    cases.check(record, case, SEARCH, SCOPE)
+    assert len(record.store.documents("result")) == 1
+
+
+def test_an_urgent_case_needs_a_signature_for_any_purpose(record: Record) -> None:
+    """Urgency is somebody's to answer for."""
+    with pytest.raises(PolicyError, match="needs two people"):
+        cases.open_case(record, OWN, SCOPE, Opening(urgent=True))
+
+
+# what goes
+
+
+def test_results_go_when_the_schedule_says(record: Record, clock: Clock) -> None:
+    """R26: results of a case stay for the days that the schedule gives after its end, and no longer."""
+    case = cases.approve(record, opened(record), ANA)
+    found(record, case)
+    clock.pass_by(timedelta(days=31))
+    assert cases.expire(record, 7) == 0
+    assert cases.current(record, case.number).why == "expired"
+    clock.pass_by(timedelta(days=7, seconds=-1))
+    assert cases.expire(record, 7) == 0
+    rows = sealed_rows(record)
+    clock.pass_by(timedelta(seconds=1))
+    assert cases.expire(record, 7) == 1
+    assert not any(row in bytes_at_rest(record) for row in rows)
+    assert said(record, case)[-2:] == ["case-closed", "results-deleted"]
+
+
+def test_erasing_a_case_leaves_no_byte_of_it(record: Record) -> None:
+    """R9: who was looked for and what was found can be opened by nobody; entries and proofs stay."""
+    case, other = cases.approve(record, opened(record), ANA), opened(record)
+    found(record, case)
+    found(record, other)
+    with closing(sqlite3.connect(record.folder.parent / "private" / "store.db")) as base:
+        mine = base.execute(
+            "SELECT wrapped FROM keys WHERE holder IN (?, ?)", (cases.above(case), cases.holder(case))
+        ).fetchall()
+    assert len(mine) == 2
+    assert cases.erase(record, case, "asked-by-subject") >= 2
+    assert not any(row[0] in bytes_at_rest(record) for row in mine)
+    assert [each.number for each in cases.listed(record)] == [other.number]
+    assert len(record.store.documents("result")) == 1
+    first = Entry.parse(record.use(case.number).entries[0])
+    assert first.payload is not None
+    assert all(len(part) == custody.SIZE for part in record.store.opened(first.payload))
+    assert faults(record) == []
+    with pytest.raises(PolicyError, match="was erased"):
+        cases.check(record, case, SEARCH, SCOPE)
+
+
+def test_a_subject_who_was_forgotten_is_in_no_case(record: Record) -> None:
+    """R29: nobody searches for them in a case that named them; other people stay."""
+    both = replace(SCOPE, subjects={"Lost Child": (PHOTOGRAPH,), "Aunt": (OTHER,)})
+    case = cases.approve(record, opened(record, scope=both), ANA)
+    cases.forget(record, "Lost Child")
+    with pytest.raises(PolicyError, match="does not name 'Lost Child'"):
+        cases.check(record, case, SEARCH, SCOPE)
+    cases.check(record, case, SEARCH, replace(both, subjects={"Aunt": (OTHER,)}))
+
+
+# what an outsider sees
+
+
+def entry(kind: str, use: str, facts: dict[str, Any], time: str = "2026-03-02T00:00:00Z") -> Entry:
+    """An entry as a changed program might write it."""
+    return Entry(kind, time, use, "a" * 32, facts)
+
+
+CASE: dict[str, Any] = {
+    "purpose": "missing-person", "authorisation": "aa" * 16, "case": "cc" * 16, "until": "2026-03-31T00:00:00Z",
+    "subjects": 1, "films": 1, "urgent": False, "waits": False,
+}  # fmt: skip
+STARTED: dict[str, Any] = {
+    "purpose": "missing-person", "authorisation": "aa" * 16, "case": "cc" * 16, "gallery": "bb" * 16, "subjects": 1,
+    "photographs": 1, "models": [], "threshold_fmr": "1e-05", "threshold_score": "0.47", "films": 1,
+}  # fmt: skip
+SIGNED = {"by": "b" * 32, "signature": "0" * 128}
+APPROVED = {"case": "cc" * 16, "by": "d" * 32, "signature": "0" * 128}
+ACTOR = {"actor": "e" * 32, "change": "added", "role": "authoriser", "key": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "fault"),
+    [
+        ([], STARTED, "never opened"),
+        ([("case-opened", CASE)], STARTED, None),
+        ([("case-opened", CASE)], STARTED | {"purpose": "crime-suspect"}, "purpose is not that of its case"),
+        ([("case-opened", CASE)], STARTED | {"authorisation": "ab" * 16}, "authorisation is not"),
+        ([("case-opened", CASE | {"until": "2026-03-01T00:00:00Z"})], STARTED, "was over"),
+        ([("case-opened", CASE), ("case-closed", {"case": "cc" * 16, "why": "done"})], STARTED, "was over"),
+        ([("case-opened", CASE | {"waits": True} | SIGNED)], STARTED, "nobody had approved its case"),
+        ([("case-opened", CASE | {"waits": True} | SIGNED), ("case-approved", APPROVED)], STARTED, None),
+        ([("case-opened", CASE | {"waits": True, "urgent": True} | SIGNED)], STARTED, None),
+        ([("actor-changed", ACTOR), ("case-opened", CASE)], STARTED, "waits for nobody"),
+        ([("actor-changed", ACTOR), ("case-opened", CASE | {"purpose": "consented"})],
+         STARTED | {"purpose": "consented"}, None),
+        ([("case-opened", CASE | {"waits": True} | SIGNED), ("case-approved", APPROVED | {"by": "b" * 32})],
+         STARTED, "approved by who opened it"),
+        ([("case-opened", CASE), ("case-opened", CASE)], STARTED, "number that is not its own"),
+        ([("case-opened", CASE | {"until": "2026-03-01T00:00:00Z"}),
+          ("case-extended", {"until": "2026-03-31T00:00:00Z"} | APPROVED)], STARTED, None),
+    ],
+)  # fmt: skip
+def test_an_outsider_sees_what_was_done_outside_of_a_case(
+    before: list[tuple[str, dict[str, Any]]], last: dict[str, Any], fault: str | None
+) -> None:
+    """R13, R22: from the entries alone, whatever the program that wrote them let pass."""
+    check = Cases()
+    steps = [*((kind, "cc" * 16, facts) for kind, facts in before), ("search-started", "f" * 32, last)]
+    seen = [each for kind, use, facts in steps for each in check.faults(entry(kind, use, facts))]
+    assert (seen == []) if fault is None else any(fault in each for each in seen)
+
+
+def test_an_outsider_sees_a_late_search_in_an_urgent_case() -> None:
+    """R22: 48 hours and a second after its opening nobody may search in it without an approval."""
+    check = Cases()
+    urgent = CASE | {"waits": True, "urgent": True} | SIGNED
+    assert list(check.faults(entry("case-opened", "cc" * 16, urgent, "2026-03-01T00:00:00Z"))) == []
+    assert list(check.faults(entry("search-started", "f" * 32, STARTED, "2026-03-03T00:00:00Z"))) == []
+    late = entry("search-started", "f" * 32, STARTED, "2026-03-03T00:00:01Z")
+    assert list(check.faults(late)) == ["nobody had approved its urgent case in time"]
+
+
+# whatever is asked
+
+
+WANTED = st.fixed_dictionaries(
+    {
+        "purpose": st.sampled_from([Purpose.MISSING_PERSON, Purpose.CRIME_SUSPECT, Purpose.CONSENTED]),
+        "basis": st.sampled_from(["Report 12 of the family", "other"]),
+        "films": st.lists(st.sampled_from([FILM, OTHER, "00" * 32]), max_size=3, unique=True),
+        "people": st.dictionaries(
+            st.sampled_from(["Lost Child", "Aunt", "A Journalist"]),
+            st.lists(st.sampled_from([PHOTOGRAPH, OTHER]), min_size=1, unique=True).map(tuple), max_size=2,
+        ),
+        "since": st.sampled_from([None, 0.0, 5.0, 6.5]),
+        "until": st.sampled_from([None, 59.0, 60.0, 61.0]),
+        "hours": st.sampled_from([0, 47, 48, 49, 24 * 30 - 1, 24 * 30]),
+        "approved": st.booleans(),
+        "closed": st.booleans(),
+    }
+)  # fmt: skip
+INSIDE = Scope(
+    films={FILM: "a", OTHER: "b"}, subjects={"Lost Child": (PHOTOGRAPH,), "Aunt": (PHOTOGRAPH, OTHER)},
+    since_s=5.0, until_s=60.0,
+)  # fmt: skip
+
+
+def is_allowed(wanted: dict[str, Any], *, urgent: bool) -> bool:
+    """What the rule is, in other words than the program's."""
+    approved, hours = wanted["approved"], wanted["hours"]
+    in_time = hours < 24 * 30 and not wanted["closed"] and (approved or (urgent and hours < 48))
+    same = wanted["purpose"] == SEARCH.purpose and wanted["basis"] == SEARCH.basis
+    films = set(wanted["films"]) <= {FILM, OTHER}
+    people = all(set(each) <= set(INSIDE.subjects.get(name, ())) for name, each in wanted["people"].items())
+    part = wanted["since"] in {5.0, 6.5} and wanted["until"] in {59.0, 60.0}
+    return in_time and same and films and people and part
+
+
+@settings(max_examples=3000)
+@given(wanted=WANTED, urgent=st.booleans())
+def test_nothing_is_done_that_a_case_does_not_allow(wanted: dict[str, Any], *, urgent: bool) -> None:
+    """R13: thousands of requests against cases in every state: allowed if and only if the rule says so."""
+    opening = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    case = Case(
+        number="ca" * 16, authority=SEARCH, scope=INSIDE, opened=opening.strftime(cases.TIME),
+        until="2026-03-31T12:00:00Z", urgent=urgent, waits=True, approved_by="b" * 32 if wanted["approved"] else "",
+        closed=opening.strftime(cases.TIME) if wanted["closed"] else "",
+    )  # fmt: skip
+    moment = (opening + wanted["hours"] * HOUR).strftime(cases.TIME)
+    authority = Authority(wanted["purpose"], wanted["basis"], SEARCH.authorised_by)
+    scope = Scope(
+        films=dict.fromkeys(wanted["films"], "film"), subjects=wanted["people"],
+        since_s=wanted["since"], until_s=wanted["until"],
+    )  # fmt: skip
+    try:
+        cases.check_at(case, moment, authority, scope)
+        done = True
+    except PolicyError:
+        done = False
+    assert done == is_allowed(wanted, urgent=urgent)
