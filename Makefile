@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV := uv==0.13.9
 # One version of each package for every Python from 3.11 on (fewest): the same code computes the same scores everywhere.
 COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes --no-header \
-	--python-version 3.11 pyproject.toml --extra dev --extra provenance
+	--python-version 3.11 pyproject.toml --extra dev --extra keyring --extra pdf --extra provenance
 FIND_PYTHON := for name in python3.13 python3.12 python3.11 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done
 

@@ -212,7 +212,6 @@ def test_a_bystander_in_a_picture_is_found(watched: Watched, look: Look) -> None
     assert (look.templates(picture) @ watched.bystanders().T).max() > look.limit
 
 
-@pytest.mark.xfail(strict=True, reason="detections keep a thumbnail of one frame in 200: in a close-up it is a face")
 def test_kept_thumbnails_show_nobody(watched: Watched, look: Look) -> None:
     """R25: the grey thumbnails that are kept with detections look like nobody, in a close-up neither."""
     planes = [plane for file in watched.files() for plane in residue.kept_planes(file.read_bytes())]
@@ -222,7 +221,6 @@ def test_kept_thumbnails_show_nobody(watched: Watched, look: Look) -> None:
     assert scores.max(initial=-1) < look.limit
 
 
-@pytest.mark.xfail(strict=True, reason="the limit stays as the shell set it")
 def test_no_core_is_left_behind(watched: Watched) -> None:
     """R25: while it searches the process may leave no core: 0 bytes, or 1, at which Linux pipes it to nobody either."""
     if resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:

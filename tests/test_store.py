@@ -314,7 +314,6 @@ def test_a_store_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     assert kept.document("entry", "1") == b"entry 1"
 
 
-@pytest.mark.xfail(reason="the table `documents` of an earlier version does not cascade: its rows stay behind")
 def test_what_is_destroyed_in_a_store_of_an_earlier_version_is_gone_too(tmp_path: Path) -> None:
     """R26: no sealed document stays behind its key, neither one that was there nor one that was kept since."""
     earlier(tmp_path)

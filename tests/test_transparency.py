@@ -28,8 +28,8 @@ from houselights.transparency import Rate, Transparency, of, rate, tally
 MODEL, OTHER = {"role": "detector", "sha256": "ab" * 32}, {"role": "recogniser", "sha256": "cd" * 32}
 TAG = {"salt": "01" * 16, "tag": "02" * 32}
 SEARCH: dict[str, Any] = {
-    "purpose": "missing-person", "authorisation": "aa" * 16, "case": "ee" * 16, "gallery": "bb" * 16, "subjects": 2, "photographs": 5,
-    "models": [MODEL, OTHER], "threshold_fmr": "1e-05", "threshold_score": "0.473806", "films": 3,
+    "purpose": "missing-person", "authorisation": "aa" * 16, "case": "ee" * 16, "gallery": "bb" * 16, "subjects": 2,
+    "photographs": 5, "models": [MODEL, OTHER], "threshold_fmr": "1e-05", "threshold_score": "0.473806", "films": 3,
 }  # fmt: skip
 FOUND: dict[str, Any] = {
     "started": "2026-01-01T00:00:00Z", "outcome": "candidates", "films_failed": 1, "frames": 1000, "frames_damaged": 4,

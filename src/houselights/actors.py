@@ -26,6 +26,8 @@ from houselights.words import name_of
 COST = 2**15  # of scrypt: a guess at a passphrase takes some 60 ms and 32 MiB
 SHORTEST = 10  # characters of a passphrase
 NONCE = 12
+REVIEWERS = ("reviewer", "authoriser")
+"""Roles of those who may let an entry of a watchlist take part in searches."""
 Passphrased = tuple[str, str]
 """The name of an actor, and what they typed as their passphrase."""
 
@@ -159,9 +161,9 @@ def sign(use: Use, kind: str, facts: Mapping[str, Any], by: Passphrased) -> dict
     return {**stated, "signature": _unlocked(actor, by[1]).sign(statement).hex()}
 
 
-def prove(record: Record, by: Passphrased, role: str) -> str:
-    """The pseudonym of an actor who is here with their passphrase and has a role; raises as `signed`."""
-    actor = _in_role(record, by[0], (role,))
+def prove(record: Record, by: Passphrased, *roles: str) -> str:
+    """The pseudonym of an actor who is here with their passphrase and has one of some roles; raises as `signed`."""
+    actor = _in_role(record, by[0], roles)
     _unlocked(actor, by[1])
     return number(record, actor.name)
 
@@ -196,6 +198,7 @@ class Signatures:
         self._log = log
         self._keys: dict[str, tuple[str, str]] = {}
         self._asked: dict[tuple[str, str], str] = {}  # by use and purpose, who asked
+        self._added: dict[str, str] = {}  # by watchlist entry, who added it
 
     def faults(self, entry: Entry) -> Iterator[str]:
         """What is wrong with the next entry's signature."""
@@ -210,11 +213,24 @@ class Signatures:
             asked = self._asked.pop((entry.use, facts["purpose"]), None)
             if asked is None or asked == facts["by"]:
                 yield "nobody else had asked for this purpose"
+        elif entry.kind == "watchlist-changed":
+            yield from self._listed(facts)
         elif entry.kind == "actor-changed":
             if facts["change"] == "added":
                 self._keys[facts["actor"]] = (facts["key"], facts["role"])
             else:
                 self._keys[facts["actor"]] = ("", "")
+
+    def _listed(self, facts: Mapping[str, Any]) -> Iterator[str]:
+        """What is wrong with who changed a watchlist."""
+        by = facts.get("by", "")
+        if facts["change"] == "added":
+            self._added[facts["entry"]] = by
+        elif facts["change"] == "reviewed":
+            if self._keys.get(by, ("", ""))[1] not in REVIEWERS:
+                yield "an entry of a watchlist was reviewed by nobody who may"
+            if by and by == self._added.get(facts["entry"]):
+                yield "an entry of a watchlist was reviewed by who added it"
 
 
 def _faults(log: str, entry: Entry, keys: Mapping[str, tuple[str, str]]) -> Iterator[str]:

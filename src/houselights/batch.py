@@ -182,8 +182,9 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
     use = record.use()
     films = _permitted(_identified(files, request.jobs, watcher), request, use, earlier)
     with use.refusing("search"):
-        case = cases.enter(record, request.authority, _scope(request, sought, films), earlier, request.opening)
-        cases.check_readable(record, case, leaves=request.leaves)
+        case = cases.enter(
+            record, request.authority, _scope(request, sought, films), earlier, request.opening, leaves=request.leaves
+        )
     rig = Rig(model, request.calibration, request.threshold_fmr)
     gallery = sought.listed or Enroller(rig.detector_path, rig.recogniser).enrol(
         sought.photographs, sought.refused, watcher.gallery

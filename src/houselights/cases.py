@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 from houselights import actors
 from houselights.actors import Passphrased
@@ -168,14 +169,25 @@ def open_case(record: Record, authority: Authority, scope: Scope, how: Opening =
         return _keep(record, case)
 
 
-def enter(record: Record, authority: Authority, scope: Scope, earlier: Case | None, how: Opening = PLAIN) -> Case:
-    """An earlier case, or a new one, with everything in it that is about to be done.
+def enter(
+    record: Record,
+    authority: Authority,
+    scope: Scope,
+    earlier: Case | None,
+    how: Opening = PLAIN,
+    *,
+    leaves: bool = False,
+) -> Case:
+    """An earlier case, or a new one, with everything in it that is about to be done; `leaves` as for `check_readable`.
 
     Raises:
         PolicyError: that may not be done in it, or it still waits for approval.
     """
+    if earlier is None and how.urgent and leaves:
+        _stays("an urgent case", "search without --json and --report")
     case = earlier or open_case(record, authority, scope, how)
     check(record, case, authority, scope)
+    check_readable(record, case, leaves=leaves)
     return case
 
 
@@ -380,12 +392,16 @@ def check_readable(record: Record, case: Case, *, leaves: bool) -> None:
     case = current(record, case.number)
     if case.is_approved:
         return
-    approve_it = f"an authoriser approves it: `houselights case approve {case.number[:8]} --by NAME`"
     if case.closed or now(record) >= case.urgent_until:
         raise PolicyError(f"case {case.number[:8]} was not approved in time", rule="case-expired", hint="open another")
     if leaves:
-        msg = f"nobody approved case {case.number[:8]} yet: what it found is shown on the screen alone"
-        raise PolicyError(msg, rule="approval-needed", hint=approve_it)
+        number = case.number[:8]
+        _stays(f"case {number}", f"an authoriser approves it: `houselights case approve {number} --by NAME`")
+
+
+def _stays(what: str, hint: str) -> NoReturn:
+    msg = f"nobody approved {what} yet: what it finds is shown on the screen alone"
+    raise PolicyError(msg, rule="approval-needed", hint=hint)
 
 
 def now(record: Record) -> str:

@@ -38,10 +38,13 @@ from houselights import release as releases
 from houselights.cases import Opening
 from houselights.cast import read_cast
 from houselights.cli_actor import ByOption, actor_app, intake_command, signer
-from houselights.cli_case import JustificationOption, UrgentOption, case_app, hand_out, in_case, ready
-from houselights.cli_log import FAILED, KeyOption, LogOption, counted, log_app, one_of, write
+from houselights.cli_case import JustificationOption, UrgentOption, case_app, hand_out, in_case
+from houselights.cli_log import FAILED, KeyOption, LogOption, counted, log_app, one_of, opened, write
+from houselights.cli_models import AcceptOption, RecogniserOption, fetch_if_missing, models_app
+from houselights.cli_person import subject_report_command
 from houselights.cli_policy import policy_app
 from houselights.cli_retention import retention_app
+from houselights.cli_review import lead_command, review_app
 from houselights.cli_watchlist import watchlist_app
 from houselights.cover import Fill
 from houselights.credential import Signer
@@ -63,7 +66,6 @@ BLOCKED = 4  # exit status: the check found faces, and the release was kept asid
 DEFAULTS = EventSettings()
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-models_app = typer.Typer(no_args_is_help=True, help="Weights: list, fetch and verify them.")
 app.add_typer(models_app, name="models")
 app.add_typer(log_app, name="log")
 app.add_typer(actor_app, name="actor")
@@ -72,19 +74,18 @@ app.add_typer(watchlist_app, name="watchlist")
 app.add_typer(policy_app, name="policy")
 app.add_typer(retention_app, name="retention")
 app.command("intake")(intake_command)
+app.add_typer(review_app, name="review")
+app.command("lead")(lead_command)
+app.command("subject-report")(subject_report_command)
 report_app = typer.Typer(no_args_is_help=True, help="Reports over many uses.")
 app.add_typer(report_app, name="report")
 
-RecogniserOption = Annotated[
-    str, typer.Option("--recogniser", help="A name from `models list`, or FILE.onnx.", metavar="NAME|FILE")
-]
 CaseOption = Annotated[str | None, typer.Option(help="An open case: the first digits of its number.", metavar="NUMBER")]
 WatchlistOption = Annotated[str | None, typer.Option(help="A watchlist, in place of photographs.", metavar="NAME")]
 FactOption = Annotated[
     list[str] | None,
     typer.Option(help="Stated of this use, for the rules: consent=written. May be repeated.", metavar="NAME=VALUE"),
 ]
-AcceptOption = Annotated[bool, typer.Option("--accept-licence", help="Accept the recogniser's licence terms.")]
 
 
 def main() -> None:
@@ -172,7 +173,7 @@ def search(
     by: ByOption = None,
 ) -> None:
     """Search footage for named people, inside a case: an open one, or one that is opened for this search."""
-    record = ready()
+    record = opened()
     with record.refusing("search"):
         authority = in_case(record, case, purpose, basis, authorised_by)
     request = batch.Request(
@@ -182,7 +183,7 @@ def search(
         since_s=since, until_s=until, resume=resume, jobs=jobs, facts=_facts(fact), watchlist=watchlist, case=case,
         opening=_opening(case, by, urgent=urgent, justification=justification), leaves=bool(json or report_file),
     )  # fmt: skip
-    _fetch_if_missing("detector", "recogniser" if recogniser == models.default("recogniser").name else "detector")
+    fetch_if_missing("detector", "recogniser" if recogniser == models.default("recogniser").name else "detector")
     with display.SearchBars() as bars:
         outcome = batch.run(request, record, bars)
     _show(request, outcome, record, json, report_file)
@@ -211,16 +212,6 @@ def _show(
     display.say(
         f"case {case.number[:8]} {'was opened for this, and ' if request.case is None else ''}ends {case.until}"
     )
-
-
-def _fetch_if_missing(*roles: models.Role) -> None:
-    """Fetch default weights that are not cached yet; where all are, nothing is opened but files."""
-    wanted = [models.default(role) for role in dict.fromkeys(roles)]
-    for model in wanted:
-        if models.check(model).state != "ok":
-            display.say(f"fetching {model.name} ({model.licence}), once: {model.note}")
-            with display.download(model.name) as bar:
-                models.fetch(model, bar, beside=wanted)
 
 
 @app.command()
@@ -276,7 +267,7 @@ def redact(
     by: ByOption = None,
 ) -> None:
     """Make a copy in which every head is hidden, or all but those who may be seen."""
-    record, stated = ready(), _facts(fact)
+    record, stated = opened(), _facts(fact)
     with record.refusing("release"):
         authority = in_case(record, case, purpose, basis, authorised_by) if case or purpose else None
         policy.check_release(authority, len(keep or ()) + len(hide or ()), stated)
@@ -291,7 +282,7 @@ def redact(
         signer=_signer(sign, sign_key), disclose=disclose, facts=stated, case=case,
         opening=_opening(case, by, urgent=False, justification=""),
     )  # fmt: skip
-    _fetch_if_missing("detector", "second-detector", *(("recogniser",) if request.compares else ()))
+    fetch_if_missing("detector", "second-detector", *(("recogniser",) if request.compares else ()))
     if footage.is_dir():
         _redact_folder(request, record)
         return
@@ -345,7 +336,7 @@ def check_release(
         receipt = releases.beside(released, releases.RECEIPT)
         checkpoint = check.proven(released, stated, receipt, custody.read_key(key))
         display.say(f"stated in the log '{display.shown(checkpoint.origin)}'")
-    _fetch_if_missing("second-detector")
+    fetch_if_missing("second-detector")
     wrong = list(check.differences(released, known))
     for line in wrong:
         display.out.print(f"[bold red]wrong:[/] {display.shown(line)}")
@@ -390,7 +381,7 @@ def event(
         blur=blur, light=light, noise=noise, crf=crf, variable_rate=variable_rate, rotation=rotation, crowd=crowd,
         codec=codec,
     )  # fmt: skip
-    _fetch_if_missing("detector", *(() if cast else ("cast",)))
+    fetch_if_missing("detector", *(() if cast else ("cast",)))
     find_face = Portraitist(models.path_of(models.default("detector"))).find_face
     actors = read_cast(cast or models.cast_dir(), find_face)
     others = read_cast(strangers, find_face, limit=people + crowd) if strangers else None
@@ -414,7 +405,7 @@ def calibrate(
 ) -> None:
     """Measure how strangers score against each other, for a recogniser of your own or on people of your own."""
     model = models.recogniser(recogniser, accept_licence=accept_licence)
-    _fetch_if_missing("detector", "recogniser" if model.default else "detector")
+    fetch_if_missing("detector", "recogniser" if model.default else "detector")
     offered, refused = entries(images, [])
     network = Recogniser(model, models.path_of(model))
     with display.steps("photographs") as bar:
@@ -448,50 +439,6 @@ def report_transparency(
     display.out.print(f"{display.shown(output)}: {found.log.size} entries of {display.shown(found.log.name)}")
 
 
-@models_app.command("list")
-def models_list() -> None:
-    """Show the models, their licences and whether they are cached."""
-    lines = [
-        (
-            each.model.name,
-            each.model.role,
-            each.model.licence,
-            each.state,
-            "yes" if each.model.default else "",
-            each.model.note,
-        )
-        for each in models.verify()
-    ]
-    display.rows("", ("name", "role", "licence", "cached", "default", "note"), lines)
-
-
-@models_app.command("fetch")
-def models_fetch(
-    names: Annotated[list[str] | None, typer.Argument(help="All defaults where none is named.")] = None,
-    *,
-    accept_licence: AcceptOption = False,
-) -> None:
-    """Fetch weights into the cache and check their SHA-256."""
-    wanted = [models.named(name) for name in names or ()] or [model for model in models.TABLE if model.default]
-    for model in wanted:
-        if model.role == "recogniser":
-            models.recogniser(model.name, accept_licence=accept_licence)
-    for model in wanted:
-        with display.download(model.name) as bar:
-            path = models.fetch(model, bar, beside=wanted)
-        display.out.print(f"{model.name} ({model.licence}): {display.shown(path)}")
-
-
-@models_app.command("verify")
-def models_verify() -> None:
-    """Hash every cached file anew."""
-    checks = models.verify()
-    lines = [(each.model.name, each.state, each.reason, str(each.path)) for each in checks]
-    display.rows("", ("name", "state", "reason", "file"), lines)
-    if any(each.state == "altered" for each in checks):
-        raise typer.Exit(FAILED)
-
-
 @app.command()
 def info() -> None:
     """Show versions, processor, runtime, precision, models and where things are kept."""
@@ -520,7 +467,7 @@ def run_demo(
 ) -> None:
     """Make a film with people made by a computer, search it, compare with the truth, and release it."""
     display.say("1. weights and cast")
-    _fetch_if_missing("detector", "recogniser", "second-detector", "cast")
+    fetch_if_missing("detector", "recogniser", "second-detector", "cast")
     display.say(f"2. a film of {seconds:g} s: {display.shown(out_dir / 'event.mp4')}")
     with display.steps("frames") as bar:
         truth = demo.make_event(out_dir, replace(DEFAULTS, seconds=seconds, seed=seed), bar)

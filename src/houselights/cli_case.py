@@ -24,7 +24,6 @@ from houselights.gallery import entries, photographs_of
 from houselights.policy import Known
 from houselights.record import Record, Use
 from houselights.results import Kept
-from houselights.settings import setup
 from houselights.types import Authority, Purpose
 from houselights.words import count
 
@@ -37,14 +36,6 @@ UrgentOption = Annotated[
 ]
 JustificationOption = Annotated[str, typer.Option(help="Why a minor has to be looked for.")]
 MOMENTS = ["%Y-%m-%d", cases.TIME]
-
-
-def ready() -> Record:
-    """This machine's record, after every case whose time is over was closed and what it may not keep is gone."""
-    record = opened()
-    if gone := cases.expire(record, setup().schedule.results):
-        display.say(f"{count(gone, 'sealed result')} of cases whose time is over: deleted")
-    return record
 
 
 def in_case(record: Record, case: str | None, purpose: str | None, basis: str | None, by: str | None) -> Authority:
@@ -80,7 +71,7 @@ def open_(
     by: SignedByOption = None,
 ) -> None:
     """Open a case. Nothing in it can change after that, save its end; another question is another case."""
-    record = ready()
+    record = opened()
     record.state_rules()
     offered, _ = entries(gallery, list(person or ()))
     people = photographs_of(offered)
@@ -121,7 +112,7 @@ def show_all(
     *, as_json: Annotated[bool, typer.Option("--json", help="One JSON document, without names.")] = False
 ) -> None:
     """Show all cases."""
-    record = ready()
+    record = opened()
     moment = cases.now(record)
     found = cases.listed(record)
     if as_json:
@@ -145,7 +136,7 @@ def show(
     number: NumberArgument, *, as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False
 ) -> None:
     """Show what a case is about, how it stands, and which searches were made in it. Looking is recorded."""
-    record = ready()
+    record = opened()
     case = cases.find(record, number)
     record.use().add("log-read", {"what": "payloads"})
     kept = results.of(record, case)
@@ -186,7 +177,7 @@ def _facts(case: Case, record: Record) -> Iterator[tuple[str, str]]:
 @case_app.command("approve")
 def approve(number: NumberArgument, *, by: ByOption) -> None:
     """Approve a case. It needs somebody else than who opened it."""
-    record = ready()
+    record = opened()
     with record.refusing("case"):
         case = cases.approve(record, cases.find(record, number), (by, passphrase(by)))
     _say(case, record)
@@ -200,7 +191,7 @@ def extend(
     by: ByOption,
 ) -> None:
     """Give a case another end."""
-    record = ready()
+    record = opened()
     with record.refusing("case"):
         case = cases.extend(record, cases.find(record, number), until.strftime(cases.TIME), (by, passphrase(by)))
     _say(case, record)
@@ -209,7 +200,7 @@ def extend(
 @case_app.command("close")
 def close(number: NumberArgument) -> None:
     """Close a case: nothing more is searched in it. Its results go when the retention schedule says."""
-    record = ready()
+    record = opened()
     _say(cases.close(record, cases.find(record, number)), record)
 
 
@@ -218,7 +209,7 @@ def erase(
     number: NumberArgument, *, why: Annotated[str, typer.Option(help=f"One of: {', '.join(ERASED_WORDS)}.")]
 ) -> None:
     """Close a case and destroy the keys of all that is sealed in it. The log's entries and their proofs stay."""
-    record = ready()
+    record = opened()
     gone = cases.erase(record, cases.find(record, number), one_of("--why", why, *ERASED_WORDS))
     display.out.print(f"{count(gone, 'sealed document')} destroyed")
     display.say("files that were written before, reports and exports, are not in the store: delete them yourself")
@@ -237,7 +228,7 @@ def show_results(
     ] = None,
 ) -> None:
     """Open what was found in a case once more, without searching again. Opening is recorded."""
-    record = ready()
+    record = opened()
     case = cases.find(record, number)
     kept = [each for each in results.of(record, case) if each.use.startswith(use)]
     if not kept:

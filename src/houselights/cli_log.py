@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from houselights import custody, disclosure, display, erasure, quorum, stamp, witness
+from houselights import cases, custody, disclosure, display, erasure, quorum, stamp, witness
 from houselights import footage as footages
 from houselights.actors import Signatures
 from houselights.cases import Cases
@@ -22,6 +22,8 @@ from houselights.errors import RecordError, SettingsError
 from houselights.files import whole
 from houselights.proofs import Receipt
 from houselights.record import Record
+from houselights.settings import setup
+from houselights.words import count
 
 FAILED = 1  # exit status: nothing was done, or something is not as it has to be
 
@@ -38,11 +40,13 @@ OutOption = Annotated[Path, typer.Option("-o", "--output", help="The file to wri
 
 
 def opened() -> Record:
-    """This machine's record; who makes it learns its key."""
+    """This machine's record, after the end of every case whose time is over; who makes it learns its key."""
     record = Record.here()
     if record.is_new:
         display.say(f"a new record was begun in {display.shown(record_dir())}")
         display.say(f"its public key, for those who shall check it: {display.shown(record.key)}")
+    if gone := cases.expire(record, setup().schedule.results):
+        display.say(f"{count(gone, 'sealed result')} of cases whose time is over: deleted")
     return record
 
 
@@ -348,9 +352,14 @@ def _show_erased(erased: Erased) -> None:
         display.out.print(f"{names}: erased: {', '.join(f'{what} {number}' for what, number in gone.items())}")
     else:
         display.out.print(f"nothing was kept of {names}; the asking is recorded")
+    where = "the name still stands in what somebody typed"
+    for number in erased.grounds:
+        display.say(f"{where} in the case {number}: `houselights case erase {number} --why REASON` erases all of it")
     for use in erased.typed:
-        where = f"the name still stands in what somebody typed in the use {use}"
-        display.say(f"{where}; to erase that: `houselights log erase --use {use} --why REASON`")
+        display.say(f"{where} in the use {use}: `houselights log erase --use {use} --why REASON` erases all of it")
+    for watchlist, subject in erased.beside:
+        entry = f"the entry of {display.shown(subject)} on the watchlist {display.shown(watchlist)}"
+        display.say(f"{where} for {entry}: remove that entry and add it anew")
     for use in erased.unfinished:
         display.say(f"the search {use} has no end in the log: if it is still running, erase once more when it is done")
     display.say("not reached:")

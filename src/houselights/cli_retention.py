@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from houselights import display, schedule
+from houselights import display, retention, schedule
+from houselights.cli_log import opened
 from houselights.errors import SettingsError
 from houselights.files import whole
 from houselights.schedule import KEPT
@@ -37,6 +38,13 @@ def show(
         display.out.print(display.shown_lines(words))
     else:
         _write(text, words)
+
+
+@retention_app.command("run")
+def run() -> None:
+    """Delete what is over by the schedule. Run it every day; cases whose time is over end without it, too."""
+    swept = retention.run(opened(), setup().schedule)
+    display.rows("", ("deleted", ""), [(name.replace("_", " "), str(number)) for name, number in asdict(swept).items()])
 
 
 def _rows(found: Setup) -> list[tuple[str, ...]]:

@@ -13,6 +13,7 @@ import typer
 from houselights import display, models, odds, watchlist
 from houselights.cli_actor import ByOption, passphrase, signer
 from houselights.cli_log import opened
+from houselights.cli_models import AcceptOption, RecogniserOption, fetch_if_missing
 from houselights.entry import CATEGORY_WORDS
 from houselights.listing import IMAGE_WORDS, SOURCE_WORDS, Listed, Wanted
 from houselights.registrar import Registrar
@@ -47,12 +48,8 @@ def add(
     minor: Annotated[bool, typer.Option("--minor", help="Under age: needs --justification.")] = False,
     justification: Annotated[str, typer.Option(help="Why the entry is needed all the same.")] = "",
     despite: Annotated[str, typer.Option(help="Why somebody comes back who was erased.", metavar="REASON")] = "",
-    recogniser: Annotated[
-        str, typer.Option(help="A name from `models list`, or FILE.onnx.", metavar="NAME|FILE")
-    ] = "sface",
-    accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="Accept the recogniser's licence terms.")
-    ] = False,
+    recogniser: RecogniserOption = "sface",
+    accept_licence: AcceptOption = False,
 ) -> None:
     """Add somebody. They are searched for when somebody else has reviewed the entry."""
     record = opened()
@@ -63,6 +60,7 @@ def add(
     )  # fmt: skip
     with record.refusing("watchlist"):
         wanted = wanted.checked()
+        fetch_if_missing("detector", *(("recogniser",) if recogniser == models.default("recogniser").name else ()))
         model = models.recogniser(recogniser, accept_licence=accept_licence)
         alike = odds.built_in(model).score_at(ALIKE_FMR)
         registrar = Registrar(models.path_of(models.default("detector")), Recogniser(model, models.path_of(model)))

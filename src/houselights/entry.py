@@ -88,7 +88,7 @@ ERASED_WORDS = ("asked-by-subject", "retention", "court-order", "wrongly-recorde
 ROLE_WORDS = ("operator", "authoriser", "reviewer", "releaser", "auditor")
 SIGNATURE = _text("[0-9a-f]{128}")
 DECISION_WORDS = ("same-person", "different", "cannot-tell")
-CATEGORY_WORDS = ("consented", "missing", "victim", "suspect", "conduct", "dispute")
+CATEGORY_WORDS = ("consented", "missing", "victim", "wanted", "conduct", "dispute")
 """Why somebody stands on a watchlist."""
 ACTION_WORDS = ("refuse-admission", "eject", "stop", "none")
 """What may follow from a candidate."""
@@ -204,7 +204,7 @@ SIGNED: dict[str, tuple[str, ...]] = {
     "case-opened": ("operator", "authoriser"),
     "case-approved": ("authoriser",),
     "case-extended": ("authoriser",),
-    "watchlist-changed": ("reviewer", "authoriser"),
+    "watchlist-changed": ("operator", "reviewer", "authoriser"),
     "review-decided": ("reviewer",),
     "corroborated": ("authoriser",),
     "action-recorded": ("operator", "authoriser"),

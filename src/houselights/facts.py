@@ -20,7 +20,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "action": ("none", "search", "open-results", "refuse-admission", "eject", "stop", "release", "sell", "export"),
     "mode": ("file", "live", "redact"),
     "purpose": (*Purpose, "unstated"),
-    "category": ("consented", "missing", "victim", "suspect", "conduct", "dispute", "other"),
+    "category": ("consented", "missing", "victim", "wanted", "conduct", "dispute", "other"),
     "recipient": ("subject", "court", "defence", "prosecution", "oversight", "police", "press", "researcher", "venue",
                   "public", "unstated"),
     "probe": ("original", "still", "scan", "sketch", "composite", "stand-in", "generated", "edited"),

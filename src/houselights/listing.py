@@ -37,7 +37,6 @@ SOURCE_WORDS = (
 """Where a photograph may lawfully come from. Pictures gathered from the web are not among them."""
 IMAGE_WORDS = ("original", "still", "scan")
 """Kinds of image that can stand for a person; the others of `facts.WORDS` are drawn, made or changed."""
-LONGEST_DAYS = 365
 MOST_PHOTOGRAPHS = 20  # of one entry
 LONGEST_NAME = 100  # characters
 LONGEST_TEXT = 2_000
@@ -229,7 +228,7 @@ class Watchlist:
             for each in entry.portraits
         )  # fmt: skip
         qualities = [each.quality for each in entry.portraits]
-        return Subject(entry.subject, references, templates, fuse(templates, qualities))
+        return Subject(entry.subject, references, templates, fuse(templates, qualities), entry.category)
 
     def turned(self, entry: Listed) -> Listed:
         """An entry with its templates rotated by the newest matrix."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Kept:
     pictures: Pictures
     facts: Mapping[str, Value]
     """What was stated of the search for the packs of rules."""
+    categories: Mapping[str, str] = field(default_factory=dict)
+    """Why those who stand on a watchlist stand there, by name."""
 
     @property
     def use(self) -> str:
@@ -64,10 +66,16 @@ def keep(
     result = outcome.result
     pictured = pictured or result.purpose in UNASKED
     pictures = candidate_pictures(outcome, detector) if pictured else Pictures({}, {})
-    kept = Kept(result, tuple(each.name for each in outcome.gallery.subjects), pictures, facts)
-    case = cases.current(record, result.record.case)
-    _write(record, kept)
-    outcome.use.add("results-kept", {"case": case.number, "candidates": len(result.candidates)})
+    subjects = outcome.gallery.subjects
+    categories = {each.name: each.category for each in subjects if each.category}
+    kept = Kept(result, tuple(each.name for each in subjects), pictures, facts, categories)
+    with record.log.locked():
+        scope = cases.current(record, result.record.case).scope
+        for name in () if scope.watchlist else set(kept.subjects) - scope.subjects.keys():
+            kept = _without(kept, name)  # they were erased while the search ran
+        _write(record, kept)
+        facts_kept = {"case": result.record.case, "candidates": len(kept.result.candidates)}
+        outcome.use.add("results-kept", facts_kept)
     return kept
 
 
@@ -87,8 +95,9 @@ def opened(use: Use, case: Case, kept: Kept, how: Iterable[str]) -> None:
     ways = sorted(how)
     with use.refusing("results"):
         cases.check_readable(use.record, case, leaves=bool(set(ways) - {"terminal"}))
-        known = Known(justified=bool(case.justification))
-        policy.check_open(case.authority, len(kept.subjects), kept.facts, known)
+        for category in (*sorted(set(kept.categories.values())),) or (None,):
+            known = Known(justified=bool(case.justification), category=category)
+            policy.check_open(case.authority, len(kept.subjects), kept.facts, known)
     use.add("results-opened", {"how": ways})
 
 
@@ -121,6 +130,7 @@ def _without(kept: Kept, subject: str) -> Kept:
         result=result,
         subjects=tuple(each for each in kept.subjects if each != subject),
         pictures=Pictures(shots, references),
+        categories={name: each for name, each in kept.categories.items() if name != subject},
     )
 
 
@@ -132,6 +142,7 @@ def _write(record: Record, kept: Kept) -> None:
         "shots": shots,
         "references": {name: _told(picture) for name, picture in kept.pictures.references.items()},
         "facts": dict(kept.facts),
+        "categories": dict(kept.categories),
     }
     case = cases.current(record, kept.result.record.case)
     record.store.keep(KIND, kept.use, json.dumps(document).encode(), cases.holder(case), cases.above(case))
@@ -148,7 +159,7 @@ def _read(content: bytes) -> Kept:
     result: Result = built(Result, told["result"], Path("a sealed result"))
     shots = {each: _picture(one) for each, one in zip(result.candidates, told["shots"], strict=True) if one}
     references = {name: _picture(one) for name, one in told["references"].items()}
-    return Kept(result, tuple(told["subjects"]), Pictures(shots, references), told["facts"])
+    return Kept(result, tuple(told["subjects"]), Pictures(shots, references), told["facts"], told["categories"])
 
 
 def _picture(told: dict[str, Any]) -> Picture:

@@ -124,14 +124,18 @@ class Store:
             return [payload for (payload,) in base.execute(query, (holder,))]
 
     def erase(self, holder: str) -> int:
-        """Destroy a holder's key: how many keys that were, 0 or 1. Nobody can open its parts any more.
+        """Destroy a holder's key and what it sealed, but for the hashes: how many keys that were, 0 or 1.
 
         Raises:
             RecordError: it cannot be destroyed.
         """
         with self._open() as base:
             free = "id NOT IN (SELECT key FROM documents)"  # documents are no payloads: nobody erases an actor
-            return base.execute(f"DELETE FROM keys WHERE holder = ? AND {free}", (holder,)).rowcount  # noqa: S608
+            found = base.execute(f"SELECT id FROM keys WHERE holder = ? AND {free}", (holder,)).fetchone()  # noqa: S608
+            if found is None:
+                return 0
+            base.execute("UPDATE parts SET key = -1, sealed = x'' WHERE key = ?", found)
+            return base.execute("DELETE FROM keys WHERE id = ?", found).rowcount
 
     def fade(self, payloads: Sequence[str]) -> int:
         """Destroy what is sealed of payloads and leave its hashes, so that proofs hold; how many payloads that were.
@@ -188,6 +192,7 @@ class Store:
         with self._open() as base:
             (before,) = base.execute("SELECT count(*) FROM documents").fetchone()
             base.execute("DELETE FROM keys WHERE holder = ?", (holder,))
+            base.execute("DELETE FROM documents WHERE key NOT IN (SELECT id FROM keys)")  # stores of earlier versions
             (after,) = base.execute("SELECT count(*) FROM documents").fetchone()
         return int(before - after)
 

@@ -17,15 +17,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from houselights import actors
-from houselights.actors import Passphrased
+from houselights.actors import REVIEWERS, Passphrased
 from houselights.config import operator
 from houselights.custody import canonical
 from houselights.errors import GalleryError, PolicyError, SettingsError
 from houselights.gallery import Entry, Gallery, Subject, photographs_of
-from houselights.listing import LONGEST_DAYS, TIME, Listed, Wanted, Watchlist, bounded, secret_matrix
+from houselights.listing import TIME, Listed, Wanted, Watchlist, bounded, secret_matrix
 from houselights.record import Record, Use
 from houselights.registrar import Registrar
 from houselights.result import Refusal
+from houselights.settings import setup
 from houselights.words import name_of
 
 MOST_ENTRIES = 10_000  # of one list
@@ -44,19 +45,24 @@ class Added:
 
 def add(
     record: Record, name: str, wanted: Wanted, registrar: Registrar, by: Passphrased | None = None, *,
-    longest_days: int = LONGEST_DAYS, alike: float | None = None,
+    alike: float | None = None,
 ) -> Added:  # fmt: skip
     """Add somebody to a list, which is made where there is none of that name. They are not searched for yet.
+
+    Once there is an authoriser, somebody has to sign for it.
 
     `alike` is the score from which others on the list are reported as lookalikes.
 
     Raises:
-        PolicyError: the entry lacks what it needs, would stay too long, or is of somebody who was erased.
+        PolicyError: the entry lacks what it needs, stays too long, is of somebody who was erased, or is not signed.
         SettingsError: a name is empty or too long, the subject is on the list already, or the list is full.
         GalleryError: no photograph can be used, or the list's templates come from another recogniser.
     """
     name, wanted = bounded("watchlist", name), wanted.checked()
-    until = wanted.last_moment(record.clock(), longest_days)
+    until = wanted.last_moment(record.clock(), setup().schedule.watchlists)
+    if by is None and actors.has_authoriser(record):
+        hint = "sign the addition with --by NAME; another person reviews it"
+        raise PolicyError("an entry of a watchlist needs two people", rule="two-people", hint=hint)
     offered = photographs_of([Entry("", file) for file in wanted.photographs]).get("", ())
     _check_suppressed(record, wanted, offered, by)  # before a template is made of somebody who was erased
     _check_place(record, name, wanted.subject, registrar.recogniser)
@@ -96,6 +102,7 @@ def review(record: Record, name: str, subject: str, by: Passphrased) -> Listed:
         if entry.added_by and actors.number(record, by[0]) == entry.added_by:
             hint = "somebody else has to review it, with their own passphrase"
             raise PolicyError(f"'{by[0]}' added this entry, and cannot review it", rule="two-people", hint=hint)
+        actors.prove(record, by, *REVIEWERS)
         signed_by = _log(record.use(), held, entry, "reviewed", by)  # first: it permits
         entry = replace(entry, reviewed=now.strftime(TIME), reviewed_by=signed_by)
         _keep(record, held, entry)
