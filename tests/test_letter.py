@@ -115,7 +115,8 @@ def release(record: Record, case: Case) -> None:
     copy = record.use()
     facts = RELEASE | {"purpose": "missing-person", "compared": True, "case": case.number}
     facts |= {"authorisation": cases.authorisation(record, case.authority)}
-    copy.add("release-started", facts, PRIVATE | {"source": "11" * 32})
+    people = {ANA: {"wanted": "kept", "photographs": []}, BO: {"wanted": "hidden", "photographs": []}}
+    copy.add("release-started", facts, PRIVATE | {"source": "11" * 32}, people)
     copy.add("released", facts | OUT, {"source": "11" * 32, "output": "o", "manifest": "m"})
     copy = record.use()
     copy.add("release-started", facts, PRIVATE | {"source": "11" * 32})
@@ -211,7 +212,7 @@ def test_a_letter_has_all_that_was_done(record: Record, scenario: Scenario) -> N
     assert said[-1] == "the outcome is known: it was somebody else"
     assert not any("Rea" in words or "Rob" in words for words in said)
     copy, held_back = case.releases
-    assert copy.film == "gate.mp4"
+    assert (copy.film, copy.wanted, held_back.wanted) == ("gate.mp4", "kept", "")
     assert copy.steps[-1].words == "the copy was made: 9 heads hidden, 1 kept"
     assert held_back.steps[-1].words == "the copy was held back: a check found 2 faces in it"
     (place,) = made.watchlists

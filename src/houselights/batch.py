@@ -189,6 +189,8 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
     gallery = sought.listed or Enroller(rig.detector_path, rig.recogniser).enrol(
         sought.photographs, sought.refused, watcher.gallery
     )
+    with use.refusing("search"):  # a photograph may have been exchanged since
+        cases.check_people(case, {} if sought.listed else gallery.hashes)
     enrolled = time.perf_counter()
     stated = _stated(use, case, rig, gallery, len(files))
     _record_start(use, request, gallery, stated)

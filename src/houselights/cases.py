@@ -366,10 +366,7 @@ def check_at(case: Case, moment: str, authority: Authority, scope: Scope) -> Non
             _out(case, f"its {what} is '{fixed}', not '{wanted}'")
     for sha256, name in scope.films.items():
         check_film(case, sha256, name)
-    for name, photographs in scope.subjects.items():
-        if not set(photographs) <= set(case.scope.subjects.get(name, ())):
-            known = "has other photographs of" if name in case.scope.subjects else "does not name"
-            _out(case, f"it {known} '{name}'")
+    check_people(case, scope.subjects)
     _check_part(case, scope)
 
 
@@ -381,6 +378,18 @@ def check_film(case: Case, sha256: str, name: str) -> None:
     """
     if sha256 not in case.scope.films:
         _out(case, f"the film '{name}' is not one of its films")
+
+
+def check_people(case: Case, subjects: Mapping[str, tuple[str, ...]]) -> None:
+    """Return if people, by name, with these photographs, by SHA-256, are those of a case.
+
+    Raises:
+        PolicyError: they are not.
+    """
+    for name, photographs in subjects.items():
+        if not set(photographs) <= set(case.scope.subjects.get(name, ())):
+            known = "has other photographs of" if name in case.scope.subjects else "does not name"
+            _out(case, f"it {known} '{name}'")
 
 
 def check_readable(record: Record, case: Case, *, leaves: bool) -> None:

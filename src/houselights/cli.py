@@ -209,9 +209,8 @@ def _show(
     kept = results.keep(record, outcome, request.facts, detector, pictured=report_file is not None)
     case = cases.current(record, kept.result.record.case)
     hand_out(outcome.use, case, kept, json, report_file)
-    display.say(
-        f"case {case.number[:8]} {'was opened for this, and ' if request.case is None else ''}ends {case.until}"
-    )
+    how = "opened for this, " if request.case is None else ""
+    display.say(f"case {case.number[:8]}: {how}ends {case.until}")
 
 
 @app.command()

@@ -225,6 +225,8 @@ def released(made: Released, request: Request) -> None:
     if manifest.purpose is not None:
         basis, name = shown(manifest.basis), shown(manifest.authorised_by)
         out.print(f"purpose {manifest.purpose} · basis {basis} · authorised by {name}")
+    if made.case is not None:
+        say(f"case {made.case.number[:8]}: ends {made.case.until}")
     out.print(f"{shown(made.path)}: {shown(summary(manifest, blocked=made.blocked))}")
     out.print(shown(bound_words(manifest.check)))
     if not manifest.tracks:

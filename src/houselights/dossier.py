@@ -130,6 +130,8 @@ class Released:
 
     use: str
     film: str
+    wanted: str
+    """What was to become of the person in it: `kept` or `hidden`; empty where they were not compared in it."""
     steps: tuple[Step, ...]
 
 
@@ -320,7 +322,8 @@ class _Writer:
     def _release(self, chain: Sequence[Trace], films: Mapping[str, str]) -> Released:
         begun = next(trace for trace in chain if trace.entry.kind == "release-started")
         name = films.get(str(begun.shared.get("source", "")), ERASED)
-        return Released(begun.entry.use, self._plain(name), tuple(map(_step, chain)))
+        wanted = next((str(part["wanted"]) for part in begun.own if part.get("wanted")), "")
+        return Released(begun.entry.use, self._plain(name), wanted, tuple(map(_step, chain)))
 
     def watchlists(self) -> Iterator[Place]:
         """The person's places on watchlists, also those that are gone."""

@@ -77,6 +77,11 @@ class Gallery:
         return sum(len(subject.references) for subject in self.subjects)
 
     @property
+    def hashes(self) -> dict[str, tuple[str, ...]]:
+        """The SHA-256 of the photographs in use of each subject."""
+        return {subject.name: tuple(each.sha256 for each in subject.references) for subject in self.subjects}
+
+    @property
     def digest(self) -> str:
         """SHA-256 over names and photographs: the same gallery has the same digest wherever it lies."""
         lines = [f"{s.name}\0{r.sha256}\n" for s in self.subjects for r in s.references]

@@ -133,6 +133,8 @@ class Released:
     manifest: Manifest
     thumbs: dict[int, tuple[bytes, float]]
     """JPEG and time of tracks as they are in the release."""
+    case: Case | None
+    """In which people were compared; None where nobody was."""
 
 
 def beside(out: Path, what: str) -> Path:
@@ -165,7 +167,7 @@ def release(request: Request, record: Record, watcher: Watcher) -> Released:
         case = enter(request, record, {sha256: request.source.name})
     facts = _record_start(use, request, sha256, case)
     with use.failing("release-failed"):
-        return _Work(request, footage, changes, watcher).release(use, facts, before)
+        return _Work(request, footage, changes, watcher, case).release(use, facts, before)
 
 
 def enter(request: Request, record: Record, films: Mapping[str, str]) -> Case | None:
@@ -195,7 +197,12 @@ def _record_start(use: Use, request: Request, sha256: str, case: Case | None) ->
         "compared": request.compares,
     }
     facts |= {"case": case.number} if case else {}
-    use.add("release-started", facts, {**who, "operator": operator(), "source": sha256})
+    people = {
+        name: {"wanted": wanted, "photographs": list(hashes)}
+        for wanted, paths in (("kept", request.keep), ("hidden", request.hide))
+        for name, hashes in photographs_of(_offered(paths)[0]).items()
+    }
+    use.add("release-started", facts, {**who, "operator": operator(), "source": sha256}, people)
     return facts
 
 
@@ -276,7 +283,10 @@ def write_whole(path: Path, content: bytes, *, private: bool = True) -> None:
 class _Work:
     """One release under way."""
 
-    def __init__(self, request: Request, footage: Footage, changes: tuple[Change, ...], watcher: Watcher) -> None:
+    def __init__(
+        self, request: Request, footage: Footage, changes: tuple[Change, ...], watcher: Watcher, case: Case | None
+    ) -> None:
+        self._case = case
         self._request, self._footage, self._changes, self._watcher = request, footage, changes, watcher
         self._detectors = {"yunet": models.default("detector"), "centerface": models.default("second-detector")}
         self._looks = looks(footage.facts, request.recall)
@@ -334,7 +344,7 @@ class _Work:
             write_whole(beside_it, manifest.to_json().encode(), private=blocked)
             _propose(request, self._footage, self._changes, checked.findings)
             settle(partial, path)
-            return Released(path, blocked, manifest, self.ledger.thumbs)
+            return Released(path, blocked, manifest, self.ledger.thumbs, self._case)
         finally:
             partial.unlink(missing_ok=True)
 
@@ -363,6 +373,9 @@ class _Work:
         recogniser = Recogniser(model, models.path_of(model))
         enroller = Enroller(models.path_of(self._detectors["yunet"]), recogniser)
         keep, hide = (_enrolled(enroller, paths) for paths in (request.keep, request.hide))
+        for gallery in (keep, hide):  # a photograph may have been exchanged since
+            if gallery is not None and self._case is not None:
+                cases.check_people(self._case, gallery.hashes)
         alike = calibration.score_at(ALIKE_FMR)
         seen = scan(job, recogniser, alike, lambda seconds, _: self._watcher.progress(seconds))
         threshold = calibration.score_at(request.threshold_fmr)
