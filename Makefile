@@ -20,8 +20,8 @@ help:  ## List what can be made
 demo: .venv/.installed  ## Make an event with known truth, search it, show the report
 	@$(BIN)/houselights demo
 
-test: lint  ## Check the code, then run every test
-	@$(BIN)/pytest
+test: lint  ## Check the code, then run every test, two at a time
+	@$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 lint: .venv/.installed  ## Check style, types and the order of the layers
 	@$(BIN)/ruff check

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from houselights import actors, disclosure
-from houselights.actors import Signatures
+from houselights.audit import Signatures
 from houselights.custody import CustodyError
 from houselights.entry import SIGNED, Entry
 from houselights.errors import PolicyError, RecordError, SettingsError
@@ -99,6 +99,15 @@ def test_one_person_cannot_become_two(record: Record) -> None:
     with pytest.raises(PolicyError, match="has the role 'operator'"):
         actors.add(record, "Di", "authoriser", "a new passphrase", ("Cy", "a third passphrase"))
     assert {actor.name for actor in actors.listed(record)} == {ANA[0], BO[0], "Cy"}
+
+
+def test_names_by_pseudonym(record: Record) -> None:
+    """Whoever may show the names of people who signed gets them by pseudonym, those of revoked ones too."""
+    known = actors.names(record)
+    assert known == {actors.number(record, name): name for name in (ANA[0], BO[0], "Cy")}
+    assert known[actors.number(record, BO[0].upper())] == BO[0]
+    actors.revoke(record, BO[0], ANA)
+    assert actors.names(record) == known
 
 
 def test_an_actor_that_nobody_signed_for_is_found_in_the_log(record: Record) -> None:

@@ -17,9 +17,8 @@ from test_transparency import SEARCH
 from test_watchlist import Synthetic, wanted_of
 from typer.testing import CliRunner
 
-from houselights import cases, config, custody, erasure, letter, results, review, traces, watchlist
-from houselights.actors import Signatures
-from houselights.cases import Cases, Scope
+from houselights import audit, cases, config, custody, erasure, letter, results, review, traces, watchlist
+from houselights.cases import Scope
 from houselights.cli_log import log_app
 from houselights.entry import Entry
 from houselights.erasure import erase_subject
@@ -199,9 +198,7 @@ def test_what_is_sealed_beside_the_log_stays_closed(record: Record) -> None:
     assert not any(b'"subject":"Ana Lima"' in part for part in parts)
     assert sum(len(part) == custody.SIZE for part in parts) == len(payloads)
     assert custody.verify(record.folder, record.key).faults == []
-    signatures, in_cases = Signatures(record.key.name), Cases()
-    entries = [Entry.parse(entry) for entry in record.entries()]
-    assert [fault for entry in entries for fault in (*signatures.faults(entry), *in_cases.faults(entry))] == []
+    assert list(audit.faults(record.key.name, record.entries())) == []
 
 
 def test_a_letter_after_an_erasure_names_nothing(record: Record) -> None:

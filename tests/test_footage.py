@@ -532,6 +532,16 @@ def test_a_pipe_is_refused_and_never_waited_for(tmp_path: Path, name: str) -> No
         Footage(tmp_path / name, sha256="0" * 64)
 
 
+def test_a_still_is_of_the_bytes_that_were_hashed(tmp_path: Path) -> None:
+    """A photograph that was exchanged after its SHA-256 was taken is refused: the log has the other one's."""
+    Image.fromarray(drawn(4)).save(tmp_path / "still.png")
+    before = footage.digest(tmp_path / "still.png")
+    Footage(tmp_path / "still.png", sha256=before)
+    Image.fromarray(drawn(5)).save(tmp_path / "still.png")
+    with pytest.raises(FootageError, match=r"still.png' changed while it was read"):
+        Footage(tmp_path / "still.png", sha256=before)
+
+
 def test_a_device_and_a_folder_are_refused(tmp_path: Path) -> None:
     """Only regular files are read."""
     assert "a pipe or a device" in refusal(Path("/dev/zero"))

@@ -1,5 +1,7 @@
 """The gallery: who is searched for, and which photographs cannot stand for anybody."""
 
+import hashlib
+import os
 import unicodedata
 from pathlib import Path
 
@@ -50,6 +52,43 @@ def test_the_same_photograph_twice_is_reported_and_used_once(
     assert [subject.name for subject in gallery.subjects] == ["Ann"]
     assert gallery.duplicates[0].file == str(copy)
     assert "of Ann" in gallery.duplicates[0].reason
+
+
+def test_what_is_enrolled_are_the_bytes_that_were_hashed(
+    enroller: Enroller, cast_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R6: a photograph that another person's takes the place of, once it was read, gives hash and template of its own.
+
+    Otherwise the log would have the hash that was approved, and somebody else would be searched for.
+    """
+    photo, content = tmp_path / "photo.jpg", portrait(cast_folder, "P001").read_bytes()
+    other = portrait(cast_folder, "P005").read_bytes()
+    real = Path.read_bytes
+
+    def read_and_swapped(self: Path) -> bytes:
+        found = real(self)
+        if self == photo:
+            photo.write_bytes(other)
+        return found
+
+    photo.write_bytes(content)
+    monkeypatch.setattr(Path, "read_bytes", read_and_swapped)
+    swapped = enrol(enroller, Entry("Ann", photo))
+    monkeypatch.undo()
+    assert photo.read_bytes() == other
+    assert swapped.hashes == {"Ann": (hashlib.sha256(content).hexdigest(),)}
+    first, second = (enrol(enroller, Entry("Ann", portrait(cast_folder, each))) for each in ("P001", "P005"))
+    assert np.array_equal(swapped.templates, first.templates)
+    assert float((swapped.templates @ second.templates.T).item()) < 0.4
+
+
+def test_what_is_no_file_is_refused_and_never_waited_for(enroller: Enroller, cast_folder: Path, tmp_path: Path) -> None:
+    """A pipe with the name of a photograph, and a photograph that is gone, are refused by name."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    good = portrait(cast_folder, "P001")
+    gallery = enrol(enroller, *(Entry("Ann", file) for file in (tmp_path / "pipe.jpg", tmp_path / "gone.jpg", good)))
+    assert [each.reason for each in gallery.refused] == ["is a pipe or a device, expected a file", "is not there"]
+    assert gallery.photographs == 1
 
 
 def test_photographs_without_one_clear_face_are_refused_by_name(

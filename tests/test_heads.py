@@ -18,7 +18,7 @@ from houselights.faces import overlap
 from houselights.footage import Facts, Footage, Tally
 from houselights.heads import REACH_S, SAME, SURE, Finder, Heads, Look, Recall, grown, heads, looks, united
 from houselights.quality import Part, Quality
-from houselights.sampling import THUMBNAIL, Sight
+from houselights.sampling import Sight
 from houselights.types import Faces, Float32
 
 RATE = 25
@@ -42,8 +42,7 @@ def faces(*those: tuple[Spot, float], side: float = SIDE, turn: float = 0.0) -> 
 
 def sight(number: int, *, cut: bool = False) -> Sight:
     """What was decided of a frame."""
-    thumb = np.zeros(THUMBNAIL[::-1], np.uint8)
-    return Sight(number, thumb, thumb, number / RATE, 0, analyse=True, cut=cut)
+    return Sight(number, number / RATE, 0, analyse=True, cut=cut)
 
 
 def observed(frames: int, seen: Seen, cuts: Sequence[int] = (), damaged: Sequence[int] = ()) -> list[Observation]:

@@ -12,6 +12,7 @@ from conftest import GREEN, Silent, Unwatched
 from typer.testing import CliRunner
 
 from houselights import actors, batch, cli, config, custody, demo, disclosure, intake, policy
+from houselights.audit import Signatures
 from houselights.disclosure import in_words, uses_of
 from houselights.entry import Entry
 from houselights.errors import PolicyError, SettingsError
@@ -197,7 +198,7 @@ def test_a_purpose_that_two_people_did_not_sign_for_is_shown(record: Record) -> 
     words = list(in_words(uses_of(record.disclosure(FILM), record.entries()), 9))
     assert sum("TWO PEOPLE DID NOT SIGN" in line for line in words) == 1
     actors.signed(use, "purpose-approved", {"purpose": "crime-suspect", "footage": tag}, ANA)
-    signatures = actors.Signatures(record.key.name)
+    signatures = Signatures(record.key.name)
     found = [fault for entry in map(Entry.parse, record.entries()) for fault in signatures.faults(entry)]
     assert found == ["nobody else had asked for this purpose"]
 

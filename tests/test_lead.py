@@ -9,8 +9,10 @@ import shutil
 import struct
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import Silent
@@ -47,13 +49,14 @@ from houselights import batch, cases, consequence, lead, policy, results, review
 from houselights.batch import Request
 from houselights.cases import Opening
 from houselights.custody import CustodyError
-from houselights.entry import DECISION_WORDS, RECIPIENT_WORDS
+from houselights.entry import DECISION_WORDS, RECIPIENT_WORDS, Entry
 from houselights.errors import PolicyError, SettingsError
 from houselights.lead import Lead
 from houselights.pictures import Picture, Pictures
 from houselights.proofs import Receipt
 from houselights.record import Record
 from houselights.review import CONFIRMED
+from houselights.schedule import Schedule
 
 __all__ = ["clock", "ready", "record", "reviewable", "staffed", "typed"]  # fixtures
 
@@ -168,9 +171,10 @@ def test_reviewers_errors_on_decoys_stand_in_it(ready: Record) -> None:
     """Both reviewers' decisions come with how often each was not right about decoys, with the interval."""
     for shade in range(1, 5):
         decoy(ready, same=shade > 1, shade=shade)
-    while (ticket := review.next_page(ready, BO)) is not None:
+    person = review.actors.number(ready, BO[0])
+    for number in (*(f"{shade:032x}" for shade in range(1, 5)), only(ready).number):
         features = {"ears": "similar", "nose": "similar", "mouth": "similar"}
-        review.decide(ready, ticket.number, "same-person", features, BO)
+        review.decide(ready, review._ticket(ready, number, person), "same-person", features, BO)
     _confirm_second(ready)
     words = text(lead.render(made(ready)))
     assert "1 of 4: 25 % (0.63 to 81 %)" in words
@@ -191,7 +195,43 @@ def test_an_outcome_is_not_left_out(ready: Record) -> None:
     consequence.act(ready, only(ready).number, "none", EL)
     words = text(lead.render(made(ready)))
     assert "IT IS SOMEBODY ELSE" in words
-    assert "Action recorded 2026-03-01 10:00:00 UTC: none." in words
+    assert "Action recorded 2026-03-01 10:00:00 UTC: none. Stated of the moment: nothing." in words
+
+
+def test_what_was_stated_of_an_action_stands_in_it(ready: Record) -> None:
+    """R16, R39: the facts that the rules were told of the moment are read from the seal; after erasure it says so."""
+    confirmed(ready)
+    consequence.act(ready, only(ready).number, "stop", EL, {"over_21": True, "on_time": False})
+    words = text(lead.render(made(ready)))
+    assert "Action recorded 2026-03-01 10:00:00 UTC: stop. Stated of the moment: on_time=false, over_21=true." in words
+    (done,) = entries(ready, "action-recorded")
+    ready.store.fade([str(done.payload)])
+    assert "UTC: stop. What was stated of the moment was erased." in text(lead.render(made(ready)))
+
+
+def test_it_says_what_the_receipt_and_the_page_show(ready: Record) -> None:
+    """R8, R39: the receipt is of one use, and the sheet says so; what reviewers saw is said of their page alone."""
+    confirmed(ready)
+    sheet = made(ready)
+    words = text(lead.render(sheet))
+    assert "The receipt proves the entries of one use, the one named above" in words
+    assert "The page they were given shows no score, rank or name" in words
+    receipt = Receipt.parse(sheet.receipt or b"")
+    assert {Entry.parse(each).use for each in receipt.entries} == {only(ready).kept.use}
+
+
+def test_a_lead_after_the_end_of_its_case(ready: Record, clock: SimpleNamespace) -> None:
+    """R37: the end of a case ends searching; what two confirmed is a lead while it is kept, and none afterwards."""
+    confirmed(ready)
+    number = only(ready).number
+    clock.now += timedelta(days=90)
+    cases.expire(ready, Schedule())
+    assert only(ready).case.closed
+    assert made(ready, number).candidate == number
+    clock.now += timedelta(days=30)
+    cases.expire(ready, Schedule())
+    with pytest.raises(SettingsError, match="there is no candidate"):
+        made(ready, number)
 
 
 def test_a_typed_authoriser_is_said_to_be_typed(ready: Record) -> None:
@@ -208,14 +248,15 @@ def test_it_goes_to_a_kind_of_recipient_for_a_reason(ready: Record) -> None:
     for recipient in ("buyer", "unstated", ""):
         with pytest.raises((PolicyError, SettingsError)):
             lead.make(ready, number, recipient, "Judge Poe", "asked", proof=True)
-    for to, why in (("", "asked"), ("Judge Poe", " ")):
+    for to, why in (("", "asked"), ("Judge Poe", " "), ("\u200b", "asked"), ("Judge Poe", "\u2060\u2800")):
         with pytest.raises(SettingsError, match="to somebody by name, for a reason"):
             lead.make(ready, number, "court", to, why, proof=True)
     assert entries(ready, "exported") == []
     for recipient in RECIPIENT_WORDS:
         lead.make(ready, number, recipient, "Judge Poe", "asked in 12/26", proof=False)
     sent = entries(ready, "exported")
-    assert [each.facts for each in sent] == [{"what": "lead", "recipient": each} for each in RECIPIENT_WORDS]
+    about = {"what": "lead", "candidate": number}
+    assert [each.facts for each in sent] == [about | {"recipient": each} for each in RECIPIENT_WORDS]
     assert {each.use for each in sent} == {only(ready).kept.use}
     assert b"Poe" not in b"".join(ready.entries())
     assert faults(ready) == []

@@ -39,7 +39,7 @@ from houselights import (
     review,
     watchlist,
 )
-from houselights.actors import Signatures
+from houselights.audit import Signatures
 from houselights.cases import Case, Opening, Scope
 from houselights.cli_person import subject_report_command
 from houselights.dossier import Dossier, Step
@@ -83,11 +83,11 @@ def searched(record: Record, case: Case, *those: Candidate, names: tuple[str, ..
     facts = SEARCH | {"purpose": str(case.authority.purpose), "case": case.number, "subjects": len(names)}
     facts |= {"authorisation": cases.authorisation(record, case.authority)}
     private = PRIVATE | {"basis": case.authority.basis}
-    search.add("search-started", facts, private, {name: {"photographs": [PHOTOGRAPHS[name]]} for name in names})
+    search.add("search-started", facts, private, {name: {"photographs": [PHOTOGRAPHS.get(name, "")]} for name in names})
     for film, name in case.scope.films.items():
         search.add("footage-opened", {"footage": search.take_in(film, name, "missing-person")})
     told = [{"path": f"in/{name}", "sha256": film, "error": None} for film, name in case.scope.films.items()]
-    of = {name: {"candidates": [plain(each) for each in those if each.subject == name]} for name in names}
+    of = {name: {"candidates": sum(each.subject == name for each in those)} for name in names}
     search.add("search-finished", facts | FOUND | {"candidates": len(those)}, private | {"films": told}, of)
     kept = outcome(*those, names=names, record=RecordUse(record.key.name, search.number, case.number)).result
     pictures = pictures_of(*those)
@@ -95,13 +95,6 @@ def searched(record: Record, case: Case, *those: Candidate, names: tuple[str, ..
     search.add("results-kept", {"case": case.number, "candidates": len(those)})
     search.add("results-opened", {"how": ["terminal"]})
     return Kept(kept, names, pictures, {})
-
-
-def plain(shape: Any) -> Any:  # noqa: ANN401 - any record of ours
-    """Return a record as JSON has it."""
-    if is_dataclass(shape):
-        return {each.name: plain(getattr(shape, each.name)) for each in fields(shape)}
-    return shape
 
 
 def decide(record: Record, number: str, decision: str, by: tuple[str, str]) -> None:
@@ -271,7 +264,7 @@ def test_an_outsider_finds_every_entry(record: Record, tmp_path: Path) -> None:
 
 def test_nobody_gets_a_letter_unchecked(record: Record) -> None:
     """Without somebody who signs and says how, there is none; the refusal is an entry with the rule's name."""
-    for how, by in ((HOW, None), ("  ", ADA)):
+    for how, by in ((HOW, None), ("  ", ADA), ("\u200b", ADA)):
         before = len(record.entries())
         with pytest.raises(PolicyError, match="nobody checked who asks") as refused:
             letter.make(record, ANA, how, by)
@@ -288,7 +281,7 @@ def test_only_some_roles_sign_for_a_letter(record: Record) -> None:
     size = len(record.entries())
     with pytest.raises(SettingsError, match="passphrase of 'Ada' is wrong"):
         letter.make(record, ANA, HOW, ("Ada", "not this one"))
-    for name, how in (("  ", HOW), (ANA, "x" * 2001)):
+    for name, how in (("  ", HOW), ("\u2060", HOW), (ANA, "x" * 2001)):
         with pytest.raises(SettingsError, match="a letter needs a name"):
             letter.make(record, name, how, ADA)
     assert len(record.entries()) == size
@@ -395,12 +388,8 @@ def test_names_cannot_act(tmp_path: Path) -> None:
     authority = policy.authority("evaluation", f"basis {EVIL}", f"by {EVIL}")
     name = "<b>Ana</b> & Co"
     case = cases.open_case(record, authority, Scope(films={"11" * 32: EVIL}, subjects={name: ()}))
-    search = record.use()
-    facts = SEARCH | {"case": case.number, "subjects": 1, "purpose": "evaluation"}
-    search.add("search-started", facts, PRIVATE, {name: {"photographs": []}})
-    told = [plain(candidate(name, f"in/{EVIL.replace('/', '')}", reference=EVIL.replace("/", "")))]
-    films = [{"path": EVIL.replace("/", ""), "sha256": "", "error": None}]
-    search.add("search-finished", facts | FOUND, PRIVATE | {"films": films}, {name: {"candidates": told}})
+    evil = EVIL.replace("/", "")
+    searched(record, case, candidate(name, f"in/{evil}", reference=evil), names=(name,))
     page = letter.render(letter.make(record, name, HOW, ADA))
     words, tags = read(page)
     assert {tag for tag, _ in tags} & {"script", "b"} == set()

@@ -156,6 +156,10 @@ DEFECTS: dict[str, dict[str, object]] = {
     "a rate of zero": {"rates": [0.1, 0.0], "scores": [0.1, 0.2]},
     "a score that is no number": {"rates": [0.1, 0.01], "scores": [0.1, float("nan")]},
     "no comparison": {"comparisons": 0},
+    "comparisons that are words": {"comparisons": "many"},
+    "comparisons that are true": {"comparisons": True},
+    "a digest that is a number": {"sha256": 5},
+    "a score beyond every float": {"rates": [0.1, 0.01], "scores": [0.1, 10**400]},
 }
 
 
@@ -168,7 +172,10 @@ def test_a_broken_file_is_refused(calibration: Calibration, tmp_path: Path, defe
         odds.read(file, SFACE)
 
 
-@pytest.mark.parametrize("content", [b"", b"not json", b"[]", b"null", b"\xff\xfe\x00", b'{"schema"'])
+@pytest.mark.parametrize("content", [
+    b"", b"not json", b"[]", b"null", b"\xff\xfe\x00", b'{"schema"', b"[" * 200_000, b'{"a":' * 200_000,
+    b'{"schema": ' + b"9" * 5000 + b"}",
+], ids=lambda content: str(content[:9]))  # fmt: skip
 def test_what_is_no_calibration_at_all_is_refused(tmp_path: Path, content: bytes) -> None:
     """Other files do not crash the search either."""
     file = tmp_path / "other.json"

@@ -285,6 +285,17 @@ def test_files_that_are_no_photographs_are_refused_with_the_reason(tmp_path: Pat
     assert "cannot be read" in refusal(tmp_path / "nul\0.png")
 
 
+def test_a_file_is_read_once_and_only_where_a_picture_can_be_in_it(tmp_path: Path) -> None:
+    """What is decoded are the bytes that were read; a file of more than 2**30 bytes is refused before it is read."""
+    path = save(tmp_path / "p.png", drawn(4))
+    content = photograph.contents(path)
+    path.unlink()
+    assert np.array_equal(photograph.decode(content), drawn(4))
+    with (tmp_path / "film.png").open("wb") as film:
+        film.truncate(photograph.LARGEST_FILE + 1)
+    assert refusal(tmp_path / "film.png") == "is of 1073741825 bytes, 1073741824 are the most"
+
+
 @pytest.mark.parametrize("content", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"<svg/>", b"%PDF-1.7\n"])
 def test_formats_that_run_programs_are_not_read(tmp_path: Path, content: bytes) -> None:
     """PostScript, PDF and SVG are no photographs, whatever their name."""

@@ -14,7 +14,7 @@ import pytest
 from conftest import Silent
 from PIL import Image
 
-from houselights import batch, config, models, pictures, policy
+from houselights import batch, config, models, pictures, policy, portrait
 from houselights.errors import Error, ModelError
 from houselights.faces import Detector, overlap
 from houselights.footage import Facts
@@ -51,8 +51,8 @@ def cast() -> Path:
 @pytest.fixture(scope="module")
 def two_people(cast: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a photograph in which two people stand cheek by cheek."""
-    portraits = [read(cast / name / "assets" / "studio_portrait.jpg", HIGH) for name in (WANTED, BESIDE)]
-    middle = [portrait[:, 160:480] for portrait in portraits]
+    people = [read(cast / name / "assets" / "studio_portrait.jpg", HIGH) for name in (WANTED, BESIDE)]
+    middle = [each[:, 160:480] for each in people]
     file = tmp_path_factory.mktemp("footage") / "two people.png"
     Image.fromarray(np.hstack([*middle])).save(file)
     return file
@@ -106,7 +106,7 @@ def faces(picture: UInt8, path: Path) -> Faces:
 def head(picture: UInt8, height: int, path: Path) -> UInt8:
     """Return the head of the person in a picture, with a face of a height in pixels."""
     left, top, width, tall = faces(picture, path).boxes[0]
-    area = pictures._inside(np.array([left - width / 5, top - tall / 4, width * 1.4, tall * 1.4], np.float32), picture)
+    area = portrait.inside(np.array([left - width / 5, top - tall / 4, width * 1.4, tall * 1.4], np.float32), picture)
     cut = Image.fromarray(picture[area])
     return np.array(cut.resize((round(cut.width * height / tall), round(cut.height * height / tall))))
 
@@ -118,19 +118,19 @@ def test_the_other_persons_face_is_one_colour(outcome: batch.Outcome, detector: 
     picture = shown.shots[candidate]
     patch = pixels(picture)
     assert picture.covered >= 1
-    assert max(patch.shape) <= pictures.SIDE
+    assert max(patch.shape) <= portrait.SIDE
     assert len(faces(patch, detector)) == 1
 
     frame = still(np.asarray(Image.open(candidate.footage)))
     own = np.array(candidate.best_shot.box, np.float32)
-    onto, side = pictures._window(own, frame.size)
+    onto, side = portrait.window(own, frame.size)
     before = faces(frame.patch(onto, side), detector)
-    face = pictures._laid(own[None], onto)
+    face = portrait.laid(own[None], onto)
     others = before[overlap(before.boxes, face)[:, 0] < 0.5]
     assert len(others) == 1, "the other face must be in the picture for this test to say anything"
-    hidden = patch[pictures._inside(others.boxes[0], patch)].astype(int)
+    hidden = patch[portrait.inside(others.boxes[0], patch)].astype(int)
     assert hidden.size > 3000
-    assert np.abs(hidden - pictures.COVER).max() <= 3  # JPEG
+    assert np.abs(hidden - portrait.COVER).max() <= 3  # JPEG
 
 
 def test_the_other_face_in_the_reference_photograph_is_covered(outcome: batch.Outcome, detector: Path) -> None:
@@ -147,8 +147,8 @@ def test_the_candidates_face_is_shown_as_it_is(outcome: batch.Outcome, detector:
     (candidate,) = outcome.result.candidates
     patch = pixels(pictures.candidate_pictures(outcome, detector).shots[candidate]).astype(int)
     frame = still(np.asarray(Image.open(candidate.footage)))
-    onto, side = pictures._window(np.array(candidate.best_shot.box, np.float32), frame.size)
-    area = pictures._inside(pictures._laid(np.array([candidate.best_shot.box], np.float32), onto)[0], patch)
+    onto, side = portrait.window(np.array(candidate.best_shot.box, np.float32), frame.size)
+    area = portrait.inside(portrait.laid(np.array([candidate.best_shot.box], np.float32), onto)[0], patch)
     assert np.abs(patch[area] - frame.patch(onto, side)[area]).mean() < 4
 
 
@@ -174,27 +174,55 @@ def test_what_cannot_be_read_again_has_a_reason(
     outcome: batch.Outcome, detector: Path, tmp_path: Path, harm: str, reason: str
 ) -> None:
     """Footage and photographs that were changed or moved meanwhile give a reason in place of a picture."""
-    (candidate,) = outcome.result.candidates
-    files = tmp_path / "footage.png", tmp_path / "reference.png"
     if harm == "changed":
-        for file in files:
-            Image.new("RGB", (64, 64)).save(file)
+        for name in ("footage.png", "reference.png"):
+            Image.new("RGB", (64, 64)).save(tmp_path / name)
+    shown = pictures.candidate_pictures(moved(outcome, tmp_path), detector)
+    for picture in (*shown.shots.values(), *shown.references.values()):
+        assert picture.jpeg is None
+        assert reason in (picture.reason or "")
+
+
+@pytest.mark.parametrize("swapped", ["footage.png", "reference.png"])
+def test_pictures_are_of_the_bytes_that_were_hashed(
+    outcome: batch.Outcome, detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str
+) -> None:
+    """A file that another takes the place of, right after its bytes were hashed, is not what is shown."""
+    (candidate,) = outcome.result.candidates
+    files = {"footage.png": Path(candidate.footage), "reference.png": Path(candidate.reference)}
+    for name, file in files.items():
+        (tmp_path / name).write_bytes(file.read_bytes())
+    shown = pictures.candidate_pictures(moved(outcome, tmp_path), detector)
+    real = Path.read_bytes
+
+    def read_and_swapped(self: Path) -> bytes:
+        content = real(self)
+        if self == tmp_path / swapped:
+            Image.new("RGB", (640, 640), (200, 20, 20)).save(self)
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_swapped)
+    again = pictures.candidate_pictures(moved(outcome, tmp_path), detector)
+    assert again.references == shown.references
+    found = [next(iter(each.shots.values())) for each in (shown, again)]
+    assert found[0].jpeg is not None
+    if swapped == "footage.png":
+        assert "changed" in str(found[1].reason), "it was changed while it was read"
+    else:
+        assert found[1] == found[0]
+
+
+def moved(outcome: batch.Outcome, folder: Path) -> batch.Outcome:
+    """Return the same search of files that lie elsewhere: footage.png and reference.png."""
+    (candidate,) = outcome.result.candidates
+    files = folder / "footage.png", folder / "reference.png"
     elsewhere = replace(candidate, footage=str(files[0]), reference=str(files[1]))
     subject = outcome.gallery.subjects[0]
     reference = replace(subject.references[0], file=files[1])
-    moved = batch.Outcome(
-        replace(
-            outcome.result,
-            candidates=(elsewhere,),
-            footage=(replace(outcome.result.footage[0], path=str(files[0])),),
-        ),
-        replace(outcome.gallery, subjects=(replace(subject, references=(reference,)),)),
-        outcome.use,
-    )
-    shown = pictures.candidate_pictures(moved, detector)
-    for picture in (shown.shots[elsewhere], shown.references[str(files[1])]):
-        assert picture.jpeg is None
-        assert reason in (picture.reason or "")
+    footage = (replace(outcome.result.footage[0], path=str(files[0])),)
+    found = replace(outcome.result, candidates=(elsewhere,), footage=footage)
+    subjects = (replace(subject, references=(reference,)),)
+    return batch.Outcome(found, replace(outcome.gallery, subjects=subjects), outcome.use)
 
 
 def test_the_frame_of_the_shot_is_shown(detector: Path, outcome: batch.Outcome, tmp_path: Path) -> None:
@@ -232,38 +260,3 @@ def test_times_find_their_ticks(base: Fraction) -> None:
         found = pictures._ticks(facts, facts.seconds(ticks))
         assert ticks in found
         assert len(found) <= 11
-
-
-@pytest.mark.parametrize(
-    "box",
-    [
-        (300, 200, 40, 50),
-        (-10, -10, 60, 80),
-        (600, 440, 60, 60),
-        (0, 0, 640, 480),
-        (100, -50, 300, 700),
-        (639, 479, 5, 5),
-    ],
-)
-def test_a_window_holds_the_face_and_lies_in_the_frame(box: tuple[int, int, int, int]) -> None:
-    """The square around a face holds all of the face that the frame holds, and no more than 240 pixels a side."""
-    onto, side = pictures._window(np.array(box, np.float32), (640, 480))
-    assert 1 <= side <= pictures.SIDE
-    left, top, width, height = pictures._laid(np.array([box], np.float32), onto)[0]
-    frame = pictures._laid(np.array([[0, 0, 640, 480]], np.float32), onto)[0]
-    shown = np.maximum([left, top], frame[:2]), np.minimum([left + width, top + height], frame[:2] + frame[2:])
-    assert (shown[0] >= -0.01).all()
-    assert (shown[1] <= side + 0.01).all()
-
-
-def test_no_cover_reaches_into_the_face() -> None:
-    """Boxes beside the face are filled with their surroundings, the face's own box never is."""
-    patch = np.random.default_rng(7).integers(0, 255, (100, 100, 3), np.uint8)
-    before = patch.copy()
-    face = np.array([30, 30, 40, 40], np.float32)
-    beside = np.array([[31, 29, 40, 40], [60, 10, 40, 40], [-30, 60, 40, 40], [300, 300, 20, 20]], np.float32)
-    assert pictures._cover(patch, beside, face) == 2
-    assert (patch[30:70, 30:70] == before[30:70, 30:70]).all()
-    assert (patch[2:30, 70:100] == pictures.COVER).all()
-    assert (patch[58:100, 0:10] == pictures.COVER).all()
-    assert (patch[:28, :40] == before[:28, :40]).all()

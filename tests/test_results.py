@@ -20,6 +20,7 @@ from houselights.record import Record
 from houselights.result import Result
 from houselights.results import Kept
 from houselights.sampling import Sampling
+from houselights.schedule import Schedule
 
 __all__ = ["staffed"]  # a fixture that this file uses
 
@@ -134,7 +135,7 @@ def test_an_urgent_search_is_read_on_the_screen_and_ends(film: Path, staffed: Pa
     clock.pass_by(timedelta(hours=48))
     with pytest.raises(PolicyError, match="not approved in time"):
         results.opened(outcome.use, case, kept, ["terminal"])
-    assert cases.expire(record, 30) == 1
+    assert cases.expire(record, Schedule()) == 1
     assert results.of(record, cases.current(record, case.number)) == []
     with pytest.raises(PolicyError, match="is over"):
         batch.run(replace(request, opening=cases.PLAIN, case=case.number, leaves=False), record, Silent())

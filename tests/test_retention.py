@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_cases import OWN, SCOPE, Clock, bytes_at_rest, found
 
-from houselights import cases, config, custody, retention
+from houselights import cases, custody, retention
 from houselights.entry import Entry
 from houselights.record import Record
 from houselights.retention import Swept
@@ -94,7 +94,7 @@ def test_a_run_that_is_run_again_deletes_nothing_twice(record: Record, clock: Cl
     assert retention.run(record, Schedule()).payloads == 1
 
 
-def test_where_nothing_is_cached_nothing_is_made(record: Record) -> None:
+def test_where_nothing_is_cached_nothing_is_made(record: Record, tmp_path: Path) -> None:
     """A run on a machine that searched nothing makes no cache."""
-    assert retention.run(record, Schedule()) == NOTHING
-    assert not (config.cache_dir() / "detections").exists()
+    assert retention.run(record, Schedule(), tmp_path / "cache") == NOTHING
+    assert not (tmp_path / "cache").exists()

@@ -6,13 +6,15 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from hypothesis import given
@@ -22,13 +24,27 @@ from PIL import Image
 from typer.testing import CliRunner
 from uses import state as settings_file
 
-from houselights import actors, cases, config, consequence, custody, decoys, results, review, transparency
-from houselights.actors import Passphrased, Signatures
-from houselights.cases import UNASKED, Case, Cases, Opening, Scope
+from houselights import (
+    actors,
+    audit,
+    cases,
+    config,
+    consequence,
+    custody,
+    decoys,
+    lead,
+    portrait,
+    results,
+    review,
+    transparency,
+)
+from houselights.actors import Passphrased
+from houselights.cases import UNASKED, Case, Opening, Scope
 from houselights.cli_review import lead_command, review_app
 from houselights.entry import DECISION_WORDS, Entry
 from houselights.errors import PhotographError, PolicyError, RecordError, SettingsError
 from houselights.facts import Value
+from houselights.gallery import Portraitist, still
 from houselights.pictures import Picture, Pictures
 from houselights.record import Record
 from houselights.result import (
@@ -45,6 +61,7 @@ from houselights.result import (
 )
 from houselights.results import Kept
 from houselights.review import BLIND, CONFIRMED, DIFFERENT, FEATURES, FIRST, INCONCLUSIVE, SECOND, State
+from houselights.schedule import Schedule
 from houselights.types import Authority, Purpose
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -103,7 +120,7 @@ def stated(case: Case) -> dict[str, object]:
     """Return what the entries at both ends of a search state."""
     return {
         "purpose": str(case.authority.purpose), "authorisation": "ab" * 16, "case": case.number, "gallery": "cd" * 16,
-        "subjects": 2, "photographs": 2, "models": [], "threshold_fmr": "1e-05", "threshold_score": "0.473806",
+        "subjects": 1, "photographs": 1, "models": [], "threshold_fmr": "1e-05", "threshold_score": "0.473806",
         "films": 2,
     }  # fmt: skip
 
@@ -218,12 +235,8 @@ def confirmed(record: Record) -> State:
 
 
 def faults(record: Record) -> list[str]:
-    """Return what is wrong with a log: its tree, its signatures, its cases."""
-    signatures, in_cases = Signatures(record.key.name), Cases()
-    found = list(custody.verify(record.folder, record.key).faults)
-    for entry in entries(record):
-        found += [*signatures.faults(entry), *in_cases.faults(entry)]
-    return found
+    """Return what is wrong with a log: its tree, and what its entries say."""
+    return [*custody.verify(record.folder, record.key).faults, *audit.faults(record.key.name, record.entries())]
 
 
 def words(whole: str) -> str:
@@ -413,6 +426,7 @@ def test_only_reviewers_review(ready: Record) -> None:
 def test_what_is_shown_was_recorded_first(ready: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     """R5: a page comes after its entry; where that cannot be written, there is none."""
     review.next_page(ready, BO)
+    assert added(ready, -2) == ["results-opened", "pair-shown"]
     (opening,) = entries(ready, "results-opened")
     assert (opening.facts, opening.use) == ({"how": ["page"]}, only(ready).kept.use)
 
@@ -493,9 +507,9 @@ def test_what_is_reviewed(record: Record, clock: SimpleNamespace) -> None:
     cases.approve(record, urgent, ANA)
     assert [state.case.number for state in review.states(record)] == [urgent.number]
     clock.now += timedelta(days=90)
-    cases.expire(record, 30)  # closes it
+    cases.expire(record, Schedule())  # closes it
     clock.now += timedelta(days=90)
-    cases.expire(record, 30)
+    cases.expire(record, Schedule())
     assert review.states(record) == []
 
 
@@ -538,8 +552,9 @@ def test_evidence_is_signed_sealed_and_for_confirmed_ones_alone(ready: Record) -
         consequence.corroborate(ready, number, "a ticket in her name", ANA)
     assert refusal.value.rule == "not-confirmed"
     assert confirmed(ready).is_corroborated is False
-    with pytest.raises(SettingsError, match="expected 1 to"):
-        consequence.corroborate(ready, number, "  ", ANA)
+    for nothing in ("  ", "\u200b", "\u3164"):
+        with pytest.raises(SettingsError, match="0 characters, expected 1 to"):
+            consequence.corroborate(ready, number, nothing, ANA)
     with pytest.raises(PolicyError, match="needs: authoriser"):
         consequence.corroborate(ready, number, "a ticket in her name", EL)
     consequence.corroborate(ready, number, "a ticket in her name", ANA)
@@ -565,6 +580,77 @@ def test_no_action_before_two_confirmed(ready: Record) -> None:
         consequence.act(ready, number, "arrest", EL)
     consequence.act(ready, number, "none", EL)
     assert faults(ready) == []
+
+
+def test_what_was_stated_of_an_action_is_sealed_with_it(ready: Record) -> None:
+    """R16: the facts that the rules were told lie in the entry's sealed part, those of `none`, too; none is free."""
+    confirmed(ready)
+    number = only(ready).number
+    consequence.act(ready, number, "stop", EL, {"over_21": True, "probe": "scan"})
+    consequence.act(ready, number, "none", EL)
+    told = [_sealed(ready, each) for each in entries(ready, "action-recorded")]
+    assert [each["facts"] for each in told] == [{"over_21": True, "probe": "scan"}, {}]
+    assert [each["category"] for each in told] == [None, None]
+    assert b"over_21" not in b"".join(ready.entries())
+    for action, facts in product(("stop", "none"), ({"corroborated": True}, {"approvals": 2}, {"ticketed": True})):
+        with pytest.raises(SettingsError, match="cannot be stated of an action"):
+            consequence.act(ready, number, action, EL, facts)
+    with pytest.raises(SettingsError, match="there is no fact 'mood'"):
+        consequence.act(ready, number, "none", EL, {"mood": "bad"})
+    assert len(entries(ready, "action-recorded")) == 2
+    assert faults(ready) == []
+
+
+def _sealed(record: Record, entry: Entry) -> dict[str, Any]:
+    """Return the first sealed part of an entry."""
+    return custody.fields_of(record.store.opened(str(entry.payload))[0])
+
+
+def test_what_follows_after_the_end_of_a_case(ready: Record, clock: SimpleNamespace) -> None:
+    """R37: the end of a case ends searching; evidence and actions are recorded while its results are kept."""
+    confirmed(ready)
+    number = only(ready).number
+    clock.now += timedelta(days=90)
+    cases.expire(ready, Schedule())
+    assert only(ready).case.why == "expired"
+    consequence.corroborate(ready, number, "a ticket in her name", ANA)
+    consequence.act(ready, number, "stop", EL)
+    clock.now += timedelta(days=30)
+    cases.expire(ready, Schedule())
+    for late in _consequences(ready, number):
+        with pytest.raises(SettingsError, match="there is no candidate"):
+            late()
+    assert [each.facts["action"] for each in entries(ready, "action-recorded")] == ["stop"]
+    assert faults(ready) == []
+
+
+def test_nothing_follows_in_a_case_that_nobody_approved_in_time(record: Record, clock: SimpleNamespace) -> None:
+    """R13, R37: what an urgent case found cannot be reached before its approval, nor after it was closed without."""
+    case = opened(record, approved=False, urgent=True)
+    kept = searched(record, case, candidate())
+    (number,) = results.candidates(record, [kept])
+    for hours, word in ((0, ""), (48, ""), (0, "not-approved")):
+        clock.now += timedelta(hours=hours)
+        if word:
+            cases.expire(record, Schedule())
+        assert cases.current(record, case.number).why == word
+        for early in _consequences(record, number):
+            with pytest.raises(SettingsError, match="there is no candidate"):
+                early()
+    with pytest.raises(PolicyError, match="is over"):
+        cases.approve(record, case, ANA)
+    assert entries(record, "corroborated", "action-recorded", "exported") == []
+    assert faults(record) == []
+
+
+def _consequences(record: Record, number: str) -> tuple[Callable[[], object], ...]:
+    """Return what may follow from a candidate."""
+    return (
+        lambda: consequence.corroborate(record, number, "a ticket in her name", ANA),
+        lambda: consequence.act(record, number, "stop", EL),
+        lambda: consequence.act(record, number, "none", EL),
+        lambda: lead.make(record, number, "court", "Judge Poe", "asked in 12/26", proof=True),
+    )
 
 
 def test_a_disagreement_leads_to_no_action(ready: Record) -> None:
@@ -599,7 +685,9 @@ def test_a_dispute_does_not_keep_a_ticket_holder_out(
             consequence.act(record, number, "refuse-admission", EL, moment)
         assert entries(record, "refused")[-1].facts == {"what": "action", "rule": "action-banned"}
         cases.erase(record, case, "retention")
-    assert len(entries(record, "action-recorded")) == 1
+    (done,) = entries(record, "action-recorded")
+    told = _sealed(record, done)
+    assert (told["facts"], told["category"]) == (moment, "conduct")
 
 
 def test_an_outcome_counts_before_the_review(ready: Record) -> None:
@@ -641,10 +729,13 @@ def test_decoys_are_counted_from_the_log(ready: Record) -> None:
     for shade in range(1, 11):
         decoy(ready, same=shade % 2 == 0, shade=shade)
     decided = 0
-    while (ticket := review.next_page(ready, BO)) is not None:
-        review.decide(ready, ticket.number, "same-person", LOOKED, BO)
+    real = only(ready).number
+    while (waiting := decoys.waiting(ready, actors.number(ready, BO[0]))) or only(ready).word == FIRST:
+        number = waiting[0].pair.number if waiting else real
+        review.decide(ready, ticket_of(ready, number, BO), "same-person", LOOKED, BO)
         decided += 1
     assert decided == 11
+    assert entries(ready, "decoy-decided") == []
     rates = decoys.error_rates(ready)
     found = rates[actors.number(ready, BO[0])]
     assert (found.false, found.among, found.rate) == (5, 10, 0.5)
@@ -654,17 +745,75 @@ def test_decoys_are_counted_from_the_log(ready: Record) -> None:
     assert faults(ready) == []
 
 
+def ticket_of(record: Record, number: str, by: Passphrased) -> str:
+    """Return the ticket under which a reviewer gets a pair."""
+    return review._ticket(record, number, actors.number(record, by[0]))
+
+
+def added(record: Record, before: int) -> list[str]:
+    """Return the kinds of entries from the one with that number on."""
+    return [each.kind for each in entries(record)[before:]]
+
+
+def test_the_log_says_the_same_of_a_decoy_and_of_a_candidate(ready: Record) -> None:
+    """R38: before somebody decides, and when they do, the log gets entries of the same kinds in the same order."""
+    searched(ready, cases.listed(ready)[0], candidate(track=2))
+    shown: dict[bool, list[list[str]]] = {True: [], False: []}
+    for seed in range(24):
+        number = decoy(ready, same=seed % 2 == 0, shade=seed)
+        before = len(ready.entries())
+        ticket = review.next_page(ready, BO)
+        assert ticket is not None
+        is_decoy = ticket.number == ticket_of(ready, number, BO)
+        shown[is_decoy].append(added(ready, before))
+        if is_decoy:
+            before = len(ready.entries())
+            review.decide(ready, ticket.number, "different", LOOKED, BO)
+            assert added(ready, before) == ["review-given"]
+        decoys.remove(ready, number)
+    both = ["results-opened", "results-opened", "pair-shown"]
+    assert [*shown[True], *shown[False]] == [both] * 24
+    assert min(len(shown[True]), len(shown[False])) > 3
+    before = len(ready.entries())
+    answer(ready, BO, "different")
+    assert added(ready, before) == [*both, "review-given"]
+    assert faults(ready) == []
+
+
+def test_no_decoy_is_shown_alone(ready: Record) -> None:
+    """R38: where no candidate waits there is nothing to open, and that would tell a decoy: it waits, too."""
+    answer(ready, BO, "different")
+    decoy(ready, same=True)
+    before = len(ready.entries())
+    assert review.next_page(ready, BO) is None
+    assert added(ready, before) == []
+    assert review.next_page(ready, CY) is not None
+
+
+def test_what_was_decided_about_decoys_is_told_later_and_once(ready: Record) -> None:
+    """What is known of a decoy comes into the log after it was decided, in the same chain, and never twice."""
+    number = decoy(ready, same=True)
+    review.decide(ready, ticket_of(ready, number, BO), "different", LOOKED, BO)
+    (given,) = entries(ready, "review-given")
+    assert given.facts == {"candidate": number, "by": actors.number(ready, BO[0])}
+    for _ in range(2):
+        assert decoys.error_rates(ready)[given.facts["by"]].false == 1
+        review.next_page(ready, CY)
+    (told,) = entries(ready, "decoy-decided")
+    assert (told.use, told.facts) == (given.use, {"by": given.facts["by"], "right": False})
+
+
 def test_cannot_tell_is_not_right_about_a_decoy(record: Record) -> None:
     """The truth of a decoy can be told: the rate is a bound on errors, never below them."""
     number = decoy(record, same=True)
-    answer(record, BO, "cannot-tell")
+    review.decide(record, ticket_of(record, number, BO), "cannot-tell", {}, BO)
+    decoys.settle(record)
     assert [each.facts["right"] for each in entries(record, "decoy-decided")] == [False]
-    person = actors.number(record, BO[0])
     with pytest.raises(PolicyError, match="another decision is another person's"):
-        review.decide(record, review._ticket(record, number, person), "same-person", LOOKED, BO)
-    assert len(entries(record, "decoy-decided")) == 1
-    assert answer(record, CY, "same-person")
+        review.decide(record, ticket_of(record, number, BO), "same-person", LOOKED, BO)
+    review.decide(record, ticket_of(record, number, CY), "same-person", LOOKED, CY)
     decoys.remove(record, number)
+    assert [each.facts["right"] for each in entries(record, "decoy-decided")] == [False, True], "counted all the same"
     assert decoys.listed(record) == []
     assert record.store.documents(decoys.ANSWERED) == {}
     with pytest.raises(SettingsError, match="there is no decoy"):
@@ -678,16 +827,38 @@ def test_a_decoy_is_cut_from_photographs(record: Record, portraits: tuple[Path, 
     assert (made.pair.number, made.same) == (number, False)
     for content in (made.pair.reference, made.pair.shot):
         with Image.open(io.BytesIO(content)) as image:
-            assert image.size[0] == image.size[1] <= decoys.SIDE
+            assert image.size[0] == image.size[1] <= portrait.SIDE
     assert made.pair.height > 50
     assert 0 < made.pair.quality <= 1
     assert portraits[0].read_bytes()[:200] not in (record.folder.parent / "private" / "store.db").read_bytes()
     empty = tmp_path / "wall.png"
     Image.new("RGB", (300, 300), (90, 90, 90)).save(empty)
-    with pytest.raises(PhotographError, match=r"wall.png' shows 0 faces"):
+    with pytest.raises(PhotographError, match=r"wall.png': no face was found"):
         decoys.add_decoy(record, empty, portraits[0], same=True)
-    with pytest.raises(PhotographError, match=r"gone.jpg' is not there"):
+    with pytest.raises(PhotographError, match=r"gone.jpg': is not there"):
         decoys.add_decoy(record, tmp_path / "gone.jpg", portraits[0], same=True)
+
+
+def test_other_faces_are_covered_in_decoys_as_in_candidates(
+    record: Record, cast_folder: Path, detector_path: Path, tmp_path: Path
+) -> None:
+    """R38: somebody small behind the person is one colour in a decoy, too; two who could each be meant are refused."""
+    near, far = (Image.open(cast_folder / name / "assets" / "studio_portrait.jpg") for name in ("P001", "P005"))
+    photo = near.convert("RGB").resize((900, 900))
+    photo.paste(far.convert("RGB").resize((160, 160)), (620, 150))
+    photo.save(tmp_path / "both.png")
+    decoys.add_decoy(record, tmp_path / "both.png", tmp_path / "both.png", same=True)
+    (made,) = decoys.listed(record)
+    frame = still(np.asarray(photo))
+    (cut,) = portrait.Cutter(detector_path).cut(frame, Portraitist(detector_path).meant(frame).boxes)
+    assert cut.covered >= 1
+    assert made.pair.reference == made.pair.shot == cut.jpeg
+    beside = Image.new("RGB", (1200, 600))
+    for place, one in enumerate((near, far)):
+        beside.paste(one.convert("RGB").resize((600, 600)), (600 * place, 0))
+    beside.save(tmp_path / "beside.png")
+    with pytest.raises(PhotographError, match="2 faces were found: it is not clear which one is meant"):
+        decoys.add_decoy(record, tmp_path / "beside.png", tmp_path / "both.png", same=True)
 
 
 @pytest.fixture
@@ -741,9 +912,8 @@ def test_the_commands(tmp_path: Path) -> None:
 def test_the_commands_about_decoys(typed: Record, portraits: tuple[Path, Path]) -> None:
     """A decoy is added and removed by its number; errors are shown for people and programs."""
     number = run("review", "decoy", "--reference", portraits[0], "--shot", portraits[0], "--truth", "same-person")
-    decoy(typed, same=False)
-    for _ in range(3):
-        answer(typed, BO, "same-person")
+    for each in (number.split()[-1], decoy(typed, same=False)):
+        review.decide(typed, ticket_of(typed, each, BO), "same-person", LOOKED, BO)
     assert "Bo Berg" in run("review", "errors")
     (line,) = map(json.loads, run("review", "errors", "--json").splitlines())
     assert (line["false"], line["among"]) == (1, 2)

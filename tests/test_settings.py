@@ -54,6 +54,11 @@ def test_settings_are_found_here_or_named(here: Path, monkeypatch: pytest.Monkey
     ("= true", "= 1", "the fact 'ticketed' cannot be '1': expected true or false"),
     ("[place]", "[place", "houselights.toml: "),
     ("[policy]\n", "place = 3\n[policy]\n", "houselights.toml: "),
+    ("= true", "= " + "9" * 5000, "houselights.toml: "),
+    ("= true", "= " + "[" * 200_000, "houselights.toml: tables or lists lie too deep"),
+    ("= true", "= " + "{a = " * 200_000, "houselights.toml: tables or lists lie too deep"),
+    ("[policy]", "[" * 200_000, "houselights.toml: "),
+    ("= true", '= "\u2800"', "houselights.toml: "),
 ])  # fmt: skip
 def test_settings_are_read_strictly(old: str, new: str, said: str, here: Path) -> None:
     """R15: an unknown key or a misspelt word is an error that names it and what is allowed, never a pack less."""

@@ -25,7 +25,7 @@ from scipy.stats import rankdata
 from typer.testing import CliRunner
 
 from houselights import actors, config, custody, models, watchlist
-from houselights.actors import Signatures
+from houselights.audit import Signatures
 from houselights.cli_watchlist import watchlist_app
 from houselights.custody import CustodyError
 from houselights.entry import CATEGORY_WORDS, Entry
@@ -33,8 +33,9 @@ from houselights.errors import GalleryError, PolicyError, RecordError, SettingsE
 from houselights.facts import WORDS
 from houselights.gallery import Reference, Subject, still
 from houselights.listing import IMAGE_WORDS, SOURCE_WORDS, Listed, Wanted, Watchlist, secret_matrix
+from houselights.portrait import COVER, laid, window
 from houselights.record import Record
-from houselights.registrar import COVER, Registrar, covered, cut, laid
+from houselights.registrar import Registrar
 from houselights.search import score
 from houselights.templates import Recogniser, fuse, unit
 from houselights.types import Float32, Float64
@@ -167,6 +168,8 @@ def traces(content: bytes) -> list[bytes]:
         ({"source_text": "  "}, "watchlist-entry", "lawful source in words"),
         ({"minor": True}, "watchlist-entry", "needs a justification"),
         ({"minor": True, "justification": " \n"}, "watchlist-entry", "needs a justification"),
+        ({"minor": True, "justification": "\u200b\u3164"}, "watchlist-entry", "needs a justification"),
+        ({"source_text": "\u2060"}, "watchlist-entry", "lawful source in words"),
         ({"until": date(2027, 11, 23)}, "retention", "365 days are the longest, until 2027-11-22"),
         ({"until": date(2026, 11, 21)}, "retention", "would have expired"),
         ({"image": "photo"}, "quality", "is no kind of image"),
@@ -210,6 +213,7 @@ def test_names_texts_and_numbers_are_bounded(record: Record, wanted: Wanted) -> 
         (" ", {}, "name of a watchlist has 1 to 100"),
         ("n" * 101, {}, "name of a watchlist has 1 to 100"),
         (GATE, {"subject": "\u200b "}, "name of a subject"),
+        (GATE, {"subject": "\u3164"}, "name of a subject"),
         (GATE, {"subject": "n" * 101}, "name of a subject"),
         (GATE, {"source_text": "x" * 2001}, "2000 are the most"),
         (GATE, {"photographs": ()}, "1 to 20 photographs, 0"),
@@ -621,7 +625,8 @@ def test_another_face_in_the_kept_picture_is_covered(
     photo.save(tmp_path / "both.png")
     registrar = Registrar(detector_path, Recogniser(models.default("recogniser"), recogniser_path))
     alone, both = (registrar.take("Dee", [tmp_path / f"{name}.png"])[0].references[0] for name in ("alone", "both"))
-    patch, onto = cut(still(np.asarray(photo)), both.box)
+    onto, side = window(both.box, photo.size)
+    patch = still(np.asarray(photo)).patch(onto, side)
     pixels = [np.asarray(Image.open(BytesIO(each.jpeg or b""))).astype(int) for each in (alone, both)]
     assert pixels[0].shape == pixels[1].shape == patch.shape
     (left, top, *_), scale = laid(np.array([[700, 230, 1, 1]], np.float32), onto)[0], onto[0, 0]
@@ -632,19 +637,24 @@ def test_another_face_in_the_kept_picture_is_covered(
     assert np.abs(pixels[1][y - 20 : y + 20, x - 20 : x + 20] - patch[y - 20 : y + 20, x - 20 : x + 20]).mean() < 6
 
 
-@given(st.tuples(*[st.floats(-50, 400)] * 2), st.tuples(*[st.floats(12, 500)] * 2))
-def test_a_kept_picture_is_small_and_holds_the_face(corner: tuple[float, ...], sides: tuple[float, ...]) -> None:
-    """Wherever a face is in the photograph, the picture is at most 240 pixels wide and high, and all of it is seen."""
-    box = np.array([*corner, *sides], np.float32)
-    patch, onto = cut(still(np.zeros((300, 400, 3), np.uint8)), box)
-    seen = laid(box[None], onto)
-    assert patch.shape[0] == patch.shape[1] <= 240
-    if (box[:2] >= 0).all() and (box[:2] + box[2:] <= (400, 300)).all():
-        assert (seen[0, :2] > -1).all()
-        assert (seen[0, :2] + seen[0, 2:] < patch.shape[0] + 1).all()
-    (left, top), (right, low) = (np.maximum(each, 0).astype(int) for each in (seen[0, :2], seen[0, :2] + seen[0, 2:]))
-    own = slice(top, low), slice(left, right)
-    assert (covered(patch, seen[0], seen)[own] == patch[own]).all()  # whatever is taken for another face
+def test_the_kept_picture_is_of_the_bytes_that_were_enrolled(
+    detector_path: Path, recogniser_path: Path, cast_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R18: where another person's photograph takes the place of one that was enrolled, nothing is kept."""
+    photo, other = tmp_path / "photo.jpg", cast_folder / "P005" / "assets" / "studio_portrait.jpg"
+    photo.write_bytes((cast_folder / "P001" / "assets" / "studio_portrait.jpg").read_bytes())
+    real = Path.read_bytes
+
+    def read_and_swapped(self: Path) -> bytes:
+        content = real(self)
+        if self == photo:
+            photo.write_bytes(real(other))
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_swapped)
+    registrar = Registrar(detector_path, Recogniser(models.default("recogniser"), recogniser_path))
+    with pytest.raises(GalleryError, match=r"photo.jpg' changed while it was read"):
+        registrar.take("Dee", [photo])
 
 
 def test_the_commands(

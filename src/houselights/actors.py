@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from houselights.custody import canonical
-from houselights.entry import ROLE_WORDS, SIGNED, Entry
+from houselights.entry import ROLE_WORDS, SIGNED
 from houselights.errors import PolicyError, SettingsError
 from houselights.record import Record, Use
-from houselights.words import name_of
+from houselights.words import name_of, said
 
 COST = 2**15  # of scrypt: a guess at a passphrase takes some 60 ms and 32 MiB
 SHORTEST = 10  # characters of a passphrase
@@ -57,7 +57,7 @@ def add(record: Record, name: str, role: str, passphrase: str, by: Passphrased |
     given, name = name, name_of(name)
     if role not in ROLE_WORDS:
         raise SettingsError(f"'{role}' is no role", hint=f"expected {', '.join(ROLE_WORDS)}")
-    if not given.strip() or len(passphrase) < SHORTEST:
+    if not said(given) or len(passphrase) < SHORTEST:
         raise SettingsError(f"an actor needs a name and a passphrase of {SHORTEST} characters at least")
     private, salt = Ed25519PrivateKey.generate(), os.urandom(16)
     actor = Actor(name, role, private.public_key().public_bytes_raw().hex(), salt.hex(), "")
@@ -84,6 +84,10 @@ def revoke(record: Record, name: str, by: Passphrased) -> Actor:
     """
     with record.log.locked():
         actor = find(record, name)
+        left = [each for each in listed(record) if each.role == "authoriser" and not each.revoked]
+        if left == [actor]:
+            hint = "add another authoriser first"
+            raise PolicyError(f"'{actor.name}' is the only authoriser", rule="two-people", hint=hint)
         _changed(record, "revoked", actor, by)
         actor = replace(actor, revoked=True)
         _keep(record, actor)
@@ -157,8 +161,8 @@ def sign(use: Use, kind: str, facts: Mapping[str, Any], by: Passphrased) -> dict
     """Facts of an entry with who answers for it and their signature, to be added to that use; raises as `signed`."""
     actor = _in_role(use.record, by[0], SIGNED[kind])
     stated = {**facts, "by": number(use.record, actor.name)}
-    statement = _statement(use.record.key.name, use.number, kind, stated)
-    return {**stated, "signature": _unlocked(actor, by[1]).sign(statement).hex()}
+    signature = _unlocked(actor, by[1]).sign(statement(use.record.key.name, use.number, kind, stated))
+    return {**stated, "signature": signature.hex()}
 
 
 def prove(record: Record, by: Passphrased, *roles: str) -> str:
@@ -168,9 +172,14 @@ def prove(record: Record, by: Passphrased, *roles: str) -> str:
     return number(record, actor.name)
 
 
+def names(record: Record) -> dict[str, str]:
+    """Names of all actors by pseudonym, those of revoked ones too."""
+    return {number(record, actor.name): actor.name for actor in listed(record)}
+
+
 def has_authoriser(record: Record) -> bool:
-    """Whether there is somebody who can approve."""
-    return any(actor.role == "authoriser" and not actor.revoked for actor in listed(record))
+    """Whether there is somebody who can approve. Once there is one, there always is."""
+    return any(actor.role == "authoriser" for actor in listed(record))
 
 
 def _in_role(record: Record, name: str, roles: Sequence[str]) -> Actor:
@@ -190,66 +199,7 @@ def _unlocked(actor: Actor, passphrase: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(secret)
 
 
-class Signatures:
-    """What people signed in a log, checked entry by entry with the keys that the log itself states."""
-
-    def __init__(self, log: str) -> None:
-        """A check from the first entry of the log of that name."""
-        self._log = log
-        self._keys: dict[str, tuple[str, str]] = {}
-        self._asked: dict[tuple[str, str], str] = {}  # by use and purpose, who asked
-        self._added: dict[str, str] = {}  # by watchlist entry, who added it
-
-    def faults(self, entry: Entry) -> Iterator[str]:
-        """What is wrong with the next entry's signature."""
-        facts = entry.facts
-        if "by" in facts and entry.kind in SIGNED:
-            yield from _faults(self._log, entry, self._keys)
-        elif entry.kind == "actor-changed" and self._keys:
-            yield "an actor was changed, and nobody signed for it"
-        if entry.kind == "purpose-asked":
-            self._asked[entry.use, facts["purpose"]] = facts["by"]
-        elif entry.kind == "purpose-approved":
-            asked = self._asked.pop((entry.use, facts["purpose"]), None)
-            if asked is None or asked == facts["by"]:
-                yield "nobody else had asked for this purpose"
-        elif entry.kind == "watchlist-changed":
-            yield from self._listed(facts)
-        elif entry.kind == "actor-changed":
-            if facts["change"] == "added":
-                self._keys[facts["actor"]] = (facts["key"], facts["role"])
-            else:
-                self._keys[facts["actor"]] = ("", "")
-
-    def _listed(self, facts: Mapping[str, Any]) -> Iterator[str]:
-        """What is wrong with who changed a watchlist."""
-        by = facts.get("by", "")
-        if facts["change"] == "added":
-            self._added[facts["entry"]] = by
-        elif facts["change"] == "reviewed":
-            if self._keys.get(by, ("", ""))[1] not in REVIEWERS:
-                yield "an entry of a watchlist was reviewed by nobody who may"
-            if by and by == self._added.get(facts["entry"]):
-                yield "an entry of a watchlist was reviewed by who added it"
-
-
-def _faults(log: str, entry: Entry, keys: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-    facts = dict(entry.facts)
-    signature, by = facts.pop("signature"), facts["by"]
-    public, role = keys.get(by, ("", ""))
-    if not public:
-        yield "it is signed by somebody who was no actor then"
-        return
-    if role not in SIGNED[entry.kind]:
-        yield f"it is signed by somebody with the role '{role}'"
-    try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
-        key.verify(bytes.fromhex(signature), _statement(log, entry.use, entry.kind, facts))
-    except InvalidSignature:
-        yield "its signature is not genuine"
-
-
-def _statement(log: str, use: str, kind: str, facts: Mapping[str, Any]) -> bytes:
+def statement(log: str, use: str, kind: str, facts: Mapping[str, Any]) -> bytes:
     """What is signed: it holds for one log, one use, one kind of entry."""
     return b"houselights/decision/1\n" + canonical({"log": log, "use": use, "kind": kind, "facts": dict(facts)})
 

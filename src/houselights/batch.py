@@ -6,10 +6,11 @@ opened, the end before anybody can see what was found.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -38,6 +39,7 @@ from houselights.sampling import AUTO, Sampling
 from houselights.scan import Job, Range, RestartError, Scan, scan
 from houselights.search import Probe
 from houselights.types import Authority
+from houselights.words import said
 
 ALIKE_FMR = 0.01
 """Shots of one track that score like one in a hundred pairs of strangers, or better, are taken for one person."""
@@ -140,6 +142,11 @@ class _Sought:
         return len(self.listed.subjects) if self.listed else len({each.subject for each in self.photographs})
 
     @property
+    def minor(self) -> bool | None:
+        """Whether a list says that one of them is under age; None where there is no list, or it does not."""
+        return True if self.listed and any(each.minor for each in self.listed.subjects) else None
+
+    @property
     def categories(self) -> tuple[str | None, ...]:
         """Why they are on a list; none where there is no list."""
         return tuple(sorted({each.category for each in self.listed.subjects})) if self.listed else (None,)
@@ -154,6 +161,8 @@ class _Film:
     identity: tuple[int, ...] = ()
     error: str | None = None
     """Why it is not searched."""
+    again: bool = False
+    """Whether another file of this search is the same film."""
 
 
 def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
@@ -171,9 +180,9 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
     record.state_rules()
     earlier = cases.find(record, request.case) if request.case else None
     model = models.recogniser(request.recogniser, accept_licence=request.accept_licence)
-    sought = _sought(request, record, model)
+    sought = _sought(request, record, model, earlier)
     with record.refusing("search"):
-        _check_policy(request, sought, (earlier or request.opening).justification)
+        _check_policy(request, sought, said((earlier or request.opening).justification))
     files, passed_over = footages.find(list(request.footage))
     if not files:
         names = ", ".join(f"'{path}'" for path in request.footage)
@@ -181,16 +190,15 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
         raise FootageError(msg, hint="name video files, photographs, or folders that hold some")
     use = record.use()
     films = _permitted(_identified(files, request.jobs, watcher), request, use, earlier)
+    scope = _scope(request, sought, films)
     with use.refusing("search"):
-        case = cases.enter(
-            record, request.authority, _scope(request, sought, films), earlier, request.opening, leaves=request.leaves
-        )
+        case = cases.enter(record, request.authority, scope, earlier, request.opening, leaves=request.leaves)
     rig = Rig(model, request.calibration, request.threshold_fmr)
     gallery = sought.listed or Enroller(rig.detector_path, rig.recogniser).enrol(
         sought.photographs, sought.refused, watcher.gallery
     )
-    with use.refusing("search"):  # a photograph may have been exchanged since
-        cases.check_people(case, {} if sought.listed else gallery.hashes)
+    with use.refusing("search"):  # meanwhile a photograph may have been exchanged, or the case may have ended
+        cases.check(record, case, request.authority, replace(scope, subjects=gallery.hashes))
     enrolled = time.perf_counter()
     stated = _stated(use, case, rig, gallery, len(files))
     _record_start(use, request, gallery, stated)
@@ -229,20 +237,25 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
     return Outcome(result, gallery, use)
 
 
-def _sought(request: Request, record: Record, model: Model) -> _Sought:
+def _sought(request: Request, record: Record, model: Model, case: Case | None) -> _Sought:
     offered, refused = entries(request.gallery, list(request.persons))
     if request.watchlist is None:
         return _Sought(offered, refused)
     if offered or refused:
         raise SettingsError("people are named by a watchlist and by photographs", hint="use one of them")
     gallery, left_out = watchlist.active(record, request.watchlist, model.sha256)
+    if case is not None:
+        named = case.scope.subjects
+        later = [s.name for s in gallery.subjects if not set(gallery.hashes[s.name]) <= set(named.get(s.name, ()))]
+        left_out += tuple(Refusal(name, "not named in this case: added after it was opened") for name in later)
+        gallery = replace(gallery, subjects=tuple(each for each in gallery.subjects if each.name not in later))
     return _Sought([], [], replace(gallery, refused=left_out))
 
 
 def _check_policy(request: Request, sought: _Sought, justification: str) -> None:
     """Ask the rules once for each category of people: one that is refused ends it."""
     for category in sought.categories:
-        known = Known(category=category, justified=bool(justification))
+        known = Known(category=category, justified=bool(justification), subject_minor=sought.minor)
         policy.check_search(request.authority, sought.subjects, request.facts, known)
 
 
@@ -274,6 +287,7 @@ def _private(request: Request) -> dict[str, object]:
         "basis": authority.basis,
         "authorised_by": authority.authorised_by,
         "operator": operator(),
+        "facts": {name: str(value) for name, value in request.facts.items()},
     }
 
 
@@ -300,21 +314,21 @@ def _record_end(use: Use, request: Request, gallery: Gallery, result: Result, st
         "verifiers": [],
     }
     films = [{"path": film.path, "sha256": film.sha256, "error": film.error} for film in footage]
-    people = {
-        subject.name: {"candidates": [asdict(c) for c in found if c.subject == subject.name]}
-        for subject in gallery.subjects
-    }
-    use.add("search-finished", facts, _private(request) | {"films": films}, people)
+    # How many, and a hash of what was found: that itself is kept with the case's results, and goes with them.
+    people = {each.name: {"candidates": sum(c.subject == each.name for c in found)} for each in gallery.subjects}
+    written = hashlib.sha256(result.to_json().encode()).hexdigest()
+    use.add("search-finished", facts, _private(request) | {"films": films, "result": written}, people)
 
 
 def _identified(files: list[Path], jobs: int, watcher: Watcher) -> list[_Film]:
     """Every file with its SHA-256, or with why it cannot be read."""
     done = 0
     watcher.identified(done, len(files))
-    films = []
+    films: list[_Film] = []
     with ThreadPoolExecutor(jobs) as pool:
         for film in pool.map(_identify, files):
-            films.append(film)
+            known = {each.sha256 for each in films}
+            films.append(replace(film, again=bool(film.sha256) and film.sha256 in known))
             done += 1
             watcher.identified(done, len(files))
     return films
@@ -354,7 +368,7 @@ def _permitted(films: list[_Film], request: Request, use: Use, case: Case | None
 def _scope(request: Request, sought: _Sought, films: list[_Film]) -> Scope:
     return Scope(
         films={film.sha256: film.path.name for film in films if film.error is None},
-        subjects=photographs_of(sought.photographs),
+        subjects=sought.listed.hashes if sought.listed else photographs_of(sought.photographs),
         watchlist=request.watchlist or "",
         since_s=request.since_s,
         until_s=request.until_s,
@@ -381,7 +395,8 @@ def _search_file(number: int, film: _Film, work: _Work) -> tuple[FootageUse, lis
         return _failed(path, sha256, film.error), []
     try:
         tag = work.use.take_in(sha256, path.name, str(work.request.authority.purpose))
-        work.use.add("footage-opened", {"footage": tag})
+        if not film.again:
+            work.use.add("footage-opened", {"footage": tag})
         opened = Footage(path, sha256=sha256)
         seen = _scan(number, opened, work)
         if footages.identity(path) != film.identity:

@@ -12,7 +12,8 @@ is looked for in what lies sealed in the store.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
@@ -23,16 +24,16 @@ from houselights.config import operator
 from houselights.custody import canonical
 from houselights.entry import Entry
 from houselights.errors import PolicyError, SettingsError
-from houselights.record import Record, sealable
-from houselights.schedule import URGENT_FILE_HOURS
+from houselights.record import TIME, Record, Use, sealable
+from houselights.schedule import URGENT_FILE_HOURS, Schedule
 from houselights.settings import setup
 from houselights.types import Authority, Purpose
+from houselights.words import said
 
 UNASKED = (
     Purpose.MISSING_PERSON, Purpose.VICTIM_IDENTIFICATION, Purpose.CRIME_SUSPECT, Purpose.VENUE_EXCLUSION,
 )  # fmt: skip
 """Purposes for which people are looked for who did not ask for it: these need approval and review."""
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 SHORTEST_NUMBER = 6  # digits of a case's number that a person has to type
 
 
@@ -43,13 +44,23 @@ class Scope:
     films: Mapping[str, str]
     """Names by SHA-256."""
     subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Photographs, by SHA-256, of each subject that is named with some."""
+    """Photographs, by SHA-256, of each subject."""
     watchlist: str = ""
-    """The watchlist whose subjects are looked for; empty where photographs name them."""
+    """The watchlist that they stand on; empty where photographs name them."""
     since_s: float | None = None
     until_s: float | None = None
     """The part of each film, in seconds; all of it where None."""
     place: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a part of the footage that is none.
+
+        Raises:
+            SettingsError: its ends are no times, or in the wrong order.
+        """
+        ends = [each for each in (self.since_s, self.until_s) if each is not None]
+        if not all(math.isfinite(each) and each >= 0 for each in ends) or sorted(set(ends)) != ends:
+            raise SettingsError(f"footage from {self.since_s} s to {self.until_s} s is no part of any")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +100,8 @@ class Case:
     closed: str = ""
     why: str = ""
     """Why it was closed: done, expired, not-approved, withdrawn."""
+    deleted: int = 0
+    """How many results were deleted, or are about to be."""
 
     @property
     def is_approved(self) -> bool:
@@ -122,7 +135,7 @@ def open_case(record: Record, authority: Authority, scope: Scope, how: Opening =
     """
     if not scope.films:
         raise PolicyError("a case names its films, and none is named", rule="case-scope", hint="name the footage")
-    if not scope.subjects and not scope.watchlist:
+    if not scope.subjects:
         hint = "name a gallery, a photograph or a watchlist"
         raise PolicyError("a case names its subjects, and none is named", rule="named-subjects-only", hint=hint)
     waits = how.urgent or (authority.purpose in UNASKED and actors.has_authoriser(record))
@@ -141,7 +154,7 @@ def open_case(record: Record, authority: Authority, scope: Scope, how: Opening =
             until=_end(how.until, opened),
             urgent=how.urgent,
             waits=waits,
-            justification=how.justification.strip(),
+            justification=said(how.justification),
             opened_by="" if how.by is None else actors.number(record, how.by[0]),
         )
         facts = {
@@ -263,14 +276,22 @@ def extend(record: Record, case: Case, until: str, by: Passphrased) -> Case:
 
 
 def close(record: Record, case: Case, why: str = "done") -> Case:
-    """The case, closed: nothing more is searched in it. Closing one that is closed changes nothing."""
+    """The case, closed: nothing more is searched in it. Closing one that is closed changes nothing.
+
+    What was found in an urgent case that nobody approved is deleted at once, for whatever reason it ends.
+    """
     with record.log.locked():
         case = current(record, case.number)
-        if case.closed:
-            return case
-        case = _keep(record, replace(case, closed=now(record), why=why))  # first: it only forbids
-        record.use(case.number).add("case-closed", {"case": case.number, "why": why})
-        return case
+        late = case.urgent and not case.is_approved
+        if not case.closed:
+            why = "not-approved" if late else why
+            case = _keep(record, replace(case, closed=now(record), why=why))  # first: it only forbids
+        if late:
+            delete_results(record, case, "not-approved")
+        use = record.use(case.number)
+        if not _says(use, "case-closed"):  # or an earlier try was interrupted
+            use.add("case-closed", {"case": case.number, "why": case.why})
+        return current(record, case.number)
 
 
 def erase(record: Record, case: Case, why: str) -> int:
@@ -280,9 +301,9 @@ def erase(record: Record, case: Case, why: str) -> int:
     """
     case = close(record, case, "withdrawn")
     delete_results(record, case, why)
-    gone = record.store.destroy(_holder(case.number)) + record.store.fade(_payloads(record, case))
+    gone = record.store.fade(_payloads(record, case))
     record.erase("case", case.number, why)
-    return gone
+    return gone + record.store.destroy(above(case))  # last: until then it can be tried again
 
 
 def _payloads(record: Record, case: Case) -> list[str]:
@@ -298,17 +319,31 @@ def holder(case: Case) -> str:
 
 
 def above(case: Case) -> str:
-    """Whose key wraps that one."""
-    return _holder(case.number)
+    """Whose key wraps that one: under it lies the case itself."""
+    return f"case {case.number}"
 
 
 def delete_results(record: Record, case: Case, why: str) -> int:
     """Destroy the key of a case's results and the results; how many documents that were."""
-    gone = record.store.destroy(holder(case))
-    if gone:
-        facts = {"case": case.number, "results": gone, "why": why}
-        record.use(case.number).add("results-deleted", facts)
-    return gone
+    with record.log.locked():
+        case = current(record, case.number)
+        left = record.store.count(holder(case))
+        if left:
+            case = _keep(record, replace(case, deleted=case.deleted + left))  # first: what was begun is known
+            record.store.destroy(holder(case))
+        use = record.use(case.number)
+        stated = sum(entry.facts["results"] for entry in _entries(use) if entry.kind == "results-deleted")
+        if case.deleted > stated:
+            use.add("results-deleted", {"case": case.number, "results": case.deleted - stated, "why": why})
+        return left
+
+
+def _entries(use: Use) -> list[Entry]:
+    return [Entry.parse(entry) for entry in use.entries]
+
+
+def _says(use: Use, kind: str) -> bool:
+    return any(entry.kind == kind for entry in _entries(use))
 
 
 def forget(record: Record, name: str) -> None:
@@ -320,24 +355,34 @@ def forget(record: Record, name: str) -> None:
                 _keep(record, replace(case, scope=replace(case.scope, subjects=left)))
 
 
-def expire(record: Record, results_days: int) -> int:
-    """Close every case whose time is over, and delete what may no longer be read; how many results were deleted.
+def expire(record: Record, schedule: Schedule) -> int:
+    """Close every case whose time is over, and delete what may no longer be kept; how many results were deleted.
 
-    What an urgent case found goes when nobody approved it in time, what another found `results_days` after its end.
+    What an urgent case found goes when nobody approved it in time, what another found some days after its end; the
+    case itself, with who was looked for and why, when the payloads of its entries go.
     """
-    gone = 0
-    for case in listed(record):
-        with record.log.locked():
-            known = current(record, case.number)
-            moment = now(record)
-            if not known.closed and known.urgent and not known.is_approved and moment >= known.urgent_until:
-                gone += delete_results(record, known, "not-approved")
-                close(record, known, "not-approved")
-            elif not known.closed and moment >= known.until:
-                close(record, known, "expired")
-            elif known.closed and moment >= _plus(known.closed, timedelta(days=results_days)):
-                gone += delete_results(record, known, "retention")
-    return gone
+    return sum(_expire(record, case.number, schedule) for case in listed(record))
+
+
+def _expire(record: Record, number: str, schedule: Schedule) -> int:
+    with record.log.locked():
+        content, moment = record.store.document("case", number), now(record)
+        if content is None:
+            return 0
+        case = _read(content)
+        late = case.urgent and not case.is_approved
+        if late and (case.closed or moment >= min(case.urgent_until, case.until)):
+            left = record.store.count(holder(case))
+            case = close(record, case, "not-approved")
+            return left
+        if not case.closed and moment >= case.until:
+            case = close(record, case, "expired")
+        gone = 0
+        if case.closed and moment >= _plus(case.closed, timedelta(days=schedule.results)):
+            gone = delete_results(record, case, "retention")
+        if case.closed and moment >= _plus(case.closed, timedelta(days=schedule.payloads)):
+            record.store.destroy(above(case))
+        return gone
 
 
 def check(record: Record, case: Case, authority: Authority, scope: Scope) -> None:
@@ -414,8 +459,8 @@ def _stays(what: str, hint: str) -> NoReturn:
 
 
 def now(record: Record) -> str:
-    """The time by the record's clock."""
-    return record.clock().astimezone(UTC).strftime(TIME)
+    """The time by the record's clock, and never before its newest entry."""
+    return record.now().strftime(TIME)
 
 
 def _check_part(case: Case, scope: Scope) -> None:
@@ -453,10 +498,6 @@ def _plus(moment: str, span: timedelta) -> str:
     return (datetime.strptime(moment, TIME).replace(tzinfo=UTC) + span).strftime(TIME)
 
 
-def _holder(number: str) -> str:
-    return f"case {number}"
-
-
 def _keep(record: Record, case: Case) -> Case:
     record.store.keep("case", case.number, canonical(sealable({**asdict(case), "scope": _told(case.scope)})))
     return case
@@ -481,66 +522,3 @@ def _read(content: bytes) -> Case:
     about = fields["authority"]
     authority = Authority(Purpose(about["purpose"]), about["basis"], about["authorised_by"])
     return Case(**{**fields, "authority": authority, "scope": Scope(**scope)})
-
-
-class Cases:
-    """What a log says of cases, checked entry by entry: whether anything was done outside of one."""
-
-    def __init__(self) -> None:
-        """A check from the first entry of a log."""
-        self._known: dict[str, dict[str, str]] = {}
-        self._authorisers: set[str] = set()
-
-    def faults(self, entry: Entry) -> Iterator[str]:
-        """What is wrong with the next entry."""
-        facts, number = entry.facts, str(entry.facts.get("case", ""))
-        if entry.kind == "actor-changed" and facts["role"] == "authoriser":
-            change = self._authorisers.add if facts["change"] == "added" else self._authorisers.discard
-            change(facts["actor"])
-        if entry.kind == "case-opened":
-            yield from self._opened(entry)
-        elif number:
-            yield from self._in_case(entry, self._known.get(number))
-
-    def _in_case(self, entry: Entry, case: dict[str, str] | None) -> Iterator[str]:
-        facts = entry.facts
-        if case is None:
-            yield "it is of a case that was never opened"
-        elif entry.kind == "case-approved":
-            if case["by"] == facts["by"]:
-                yield "the case was approved by who opened it"
-            case["approved"] = "yes"
-        elif entry.kind == "case-extended":
-            case["until"] = facts["until"]
-        elif entry.kind == "case-closed":
-            case["closed"] = "yes"
-        elif entry.kind in {"search-started", "release-started"}:
-            yield from _outside(case, entry)
-
-    def _opened(self, entry: Entry) -> Iterator[str]:
-        facts = entry.facts
-        if facts["case"] != entry.use or facts["case"] in self._known:
-            yield "a case is opened under a number that is not its own"
-        if self._authorisers and facts["purpose"] in UNASKED and not facts["waits"]:
-            yield "the case waits for nobody, and there was somebody to approve it"
-        self._known[facts["case"]] = {
-            "purpose": facts["purpose"],
-            "authorisation": facts["authorisation"],
-            "until": facts["until"],
-            "urgent": _plus(entry.time, timedelta(hours=URGENT_FILE_HOURS)) if facts["urgent"] else "",
-            "by": facts.get("by", ""),
-            "approved": "" if facts["waits"] else "yes",
-            "closed": "",
-        }
-
-
-def _outside(case: Mapping[str, str], entry: Entry) -> Iterator[str]:
-    for name in ("purpose", "authorisation"):
-        if entry.facts[name] != case[name]:
-            yield f"its {name} is not that of its case"
-    if case["closed"] or entry.time > case["until"]:
-        yield "its case was over"
-    if not case["approved"] and case["urgent"] and entry.time > case["urgent"]:
-        yield "nobody had approved its urgent case in time"
-    if not case["approved"] and not case["urgent"]:
-        yield "nobody had approved its case"

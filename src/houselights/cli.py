@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 import resource
 import sys
 from dataclasses import replace
@@ -38,8 +37,17 @@ from houselights import release as releases
 from houselights.cases import Opening
 from houselights.cast import read_cast
 from houselights.cli_actor import ByOption, actor_app, intake_command, signer
-from houselights.cli_case import JustificationOption, UrgentOption, case_app, hand_out, in_case
-from houselights.cli_log import FAILED, KeyOption, LogOption, counted, log_app, one_of, opened, write
+from houselights.cli_case import (
+    FactOption,
+    JustificationOption,
+    UrgentOption,
+    case_app,
+    facts_of,
+    hand_out,
+    in_case,
+    leaves,
+)
+from houselights.cli_log import FAILED, KeyOption, LogOption, counted, log_app, one_of, ready, seconds_of, write
 from houselights.cli_models import AcceptOption, RecogniserOption, fetch_if_missing, models_app
 from houselights.cli_person import subject_report_command
 from houselights.cli_policy import policy_app
@@ -50,7 +58,6 @@ from houselights.cover import Fill
 from houselights.credential import Signer
 from houselights.custody import CustodyError
 from houselights.errors import Error, SettingsError
-from houselights.facts import Value, read_fact
 from houselights.gallery import Enroller, Portraitist, entries
 from houselights.heads import Recall
 from houselights.record import Record
@@ -82,10 +89,6 @@ app.add_typer(report_app, name="report")
 
 CaseOption = Annotated[str | None, typer.Option(help="An open case: the first digits of its number.", metavar="NUMBER")]
 WatchlistOption = Annotated[str | None, typer.Option(help="A watchlist, in place of photographs.", metavar="NAME")]
-FactOption = Annotated[
-    list[str] | None,
-    typer.Option(help="Stated of this use, for the rules: consent=written. May be repeated.", metavar="NAME=VALUE"),
-]
 
 
 def main() -> None:
@@ -115,16 +118,6 @@ def about(*, version: Annotated[bool, typer.Option("--version", help="Show the v
         raise typer.Exit
 
 
-def _seconds(text: str) -> float:
-    """Seconds from 90, 1:30 or 0:01:30.5."""
-    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
-        raise typer.BadParameter(f"'{text}' is no time: expected seconds (90.5) or h:mm:ss (0:01:30.5)")
-    total = 0.0
-    for part in text.split(":"):
-        total = total * 60 + float(part)
-    return total
-
-
 @app.command()
 def search(
     footage: Annotated[
@@ -148,9 +141,9 @@ def search(
     threshold_fmr: Annotated[float, typer.Option(help="How often a stranger may score as high as a candidate.")] = 1e-5,
     sample: Annotated[str, typer.Option(help="Frames to analyse: auto, all, keys, or N for one in N.")] = "auto",
     since: Annotated[
-        float | None, typer.Option("--from", parser=_seconds, help="Begin at this time, h:mm:ss or seconds.")
+        float | None, typer.Option("--from", parser=seconds_of, help="Begin at this time, h:mm:ss or seconds.")
     ] = None,
-    until: Annotated[float | None, typer.Option("--to", parser=_seconds, help="End at this time.")] = None,
+    until: Annotated[float | None, typer.Option("--to", parser=seconds_of, help="End at this time.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Go on with detections of an earlier run.")
     ] = True,
@@ -173,15 +166,15 @@ def search(
     by: ByOption = None,
 ) -> None:
     """Search footage for named people, inside a case: an open one, or one that is opened for this search."""
-    record = opened()
+    record = ready()
     with record.refusing("search"):
         authority = in_case(record, case, purpose, basis, authorised_by)
     request = batch.Request(
         footage=tuple(footage), authority=authority, gallery=gallery,
         persons=tuple(person or ()), recogniser=recogniser, accept_licence=accept_licence, calibration=calibration,
         threshold_fmr=threshold_fmr, sampling=Sampling.parse(sample), detector_width=detector_width, crowd=crowd,
-        since_s=since, until_s=until, resume=resume, jobs=jobs, facts=_facts(fact), watchlist=watchlist, case=case,
-        opening=_opening(case, by, urgent=urgent, justification=justification), leaves=bool(json or report_file),
+        since_s=since, until_s=until, resume=resume, jobs=jobs, facts=facts_of(fact), watchlist=watchlist, case=case,
+        opening=_opening(case, by, urgent=urgent, justification=justification), leaves=leaves(json, report_file),
     )  # fmt: skip
     fetch_if_missing("detector", "recogniser" if recogniser == models.default("recogniser").name else "detector")
     with display.SearchBars() as bars:
@@ -189,10 +182,6 @@ def search(
     _show(request, outcome, record, json, report_file)
     if any(use.error for use in outcome.result.footage):
         raise typer.Exit(PARTLY)
-
-
-def _facts(stated: list[str] | None) -> dict[str, Value]:
-    return dict(read_fact(text) for text in stated or ())
 
 
 def _opening(case: str | None, by: str | None, *, urgent: bool, justification: str) -> Opening:
@@ -210,7 +199,7 @@ def _show(
     case = cases.current(record, kept.result.record.case)
     hand_out(outcome.use, case, kept, json, report_file)
     how = "opened for this, " if request.case is None else ""
-    display.say(f"case {case.number[:8]}: {how}ends {case.until}")
+    display.say(f"case {case.number[:8]}: {how}{case.state(cases.now(record))}, until {case.until}")
 
 
 @app.command()
@@ -235,9 +224,9 @@ def redact(
     colour: Annotated[str, typer.Option(help="Of the covers.", metavar="RRGGBB")] = Fill().colour,
     audio: Annotated[str, typer.Option(help="drop, keep or mute: a voice says who speaks.")] = "drop",
     since: Annotated[
-        float | None, typer.Option("--from", parser=_seconds, help="Begin at this time, h:mm:ss or seconds.")
+        float | None, typer.Option("--from", parser=seconds_of, help="Begin at this time, h:mm:ss or seconds.")
     ] = None,
-    until: Annotated[float | None, typer.Option("--to", parser=_seconds, help="End at this time.")] = None,
+    until: Annotated[float | None, typer.Option("--to", parser=seconds_of, help="End at this time.")] = None,
     aspect: Annotated[str, typer.Option(help="source, 9:16, 1:1, 4:5 or 16:9.")] = "source",
     codec: Annotated[str, typer.Option(help="h264, hevc or av1.")] = "h264",
     quality: Annotated[int | None, typer.Option(help="The encoder's rate factor: lower is better.")] = None,
@@ -266,7 +255,7 @@ def redact(
     by: ByOption = None,
 ) -> None:
     """Make a copy in which every head is hidden, or all but those who may be seen."""
-    record, stated = opened(), _facts(fact)
+    record, stated = ready(), facts_of(fact)
     with record.refusing("release"):
         authority = in_case(record, case, purpose, basis, authorised_by) if case or purpose else None
         policy.check_release(authority, len(keep or ()) + len(hide or ()), stated)

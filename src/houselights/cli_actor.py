@@ -10,7 +10,7 @@ import typer
 from houselights import actors, display, intake, policy
 from houselights import footage as footages
 from houselights.actors import Passphrased
-from houselights.cli_log import opened
+from houselights.cli_log import ready
 from houselights.entry import ROLE_WORDS
 from houselights.errors import FootageError, SettingsError
 from houselights.intake import Intake
@@ -41,7 +41,7 @@ def add(
     by: ByOption = None,
 ) -> None:
     """Add a person with a key of their own. Once there is one, an authoriser signs for each other."""
-    record = opened()
+    record = ready()
     with record.refusing("actor"):
         actor = actors.add(record, name, role, passphrase(name, new=True), signer(by))
     display.out.print(f"{display.shown(actor.name)}, {actor.role}: public key {actor.public}")
@@ -50,7 +50,7 @@ def add(
 @actor_app.command("list")
 def show() -> None:
     """Show who may sign."""
-    rows = [(each.name, each.role, "revoked" if each.revoked else "", each.public) for each in actors.listed(opened())]
+    rows = [(each.name, each.role, "revoked" if each.revoked else "", each.public) for each in actors.listed(ready())]
     display.rows("", ("name", "role", "", "public key"), rows)
 
 
@@ -61,7 +61,7 @@ def revoke(
     by: Annotated[str, typer.Option(help="The authoriser who signs for it.", metavar="NAME")],
 ) -> None:
     """Revoke somebody's key. What it signed before stays signed."""
-    record = opened()
+    record = ready()
     with record.refusing("actor"):
         actor = actors.revoke(record, name, (by, passphrase(by)))
     display.out.print(f"{display.shown(actor.name)}: revoked")
@@ -76,7 +76,7 @@ def intake_command(
     by: ByOption = None,
 ) -> None:
     """Fix what films may be used for. A further purpose needs two people: the same command, signed by each."""
-    record = opened()
+    record = ready()
     files, _ = footages.find(footage)
     if not files:
         raise FootageError("no footage was named", hint="name films, photographs, or folders that hold some")
@@ -97,7 +97,7 @@ def intake_command(
 
 
 def _state(record: Record, known: Intake) -> str:
-    names = {actors.number(record, actor.name): actor.name for actor in actors.listed(record)}
+    names = actors.names(record)
     said = f"for {' and '.join(known.purposes)}" if known.purposes else "nothing is fixed"
     waiting = [f"{what} (asked by {names.get(each.by, 'somebody')})" for what, each in known.asked.items()]
     return said + (f"; waits for a second person: {display.shown(', '.join(waiting))}" if waiting else "")

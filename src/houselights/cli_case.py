@@ -14,18 +14,20 @@ import typer
 
 from houselights import cases, display, intake, policy, report, results
 from houselights import footage as footages
+from houselights import watchlist as watchlists
 from houselights.cases import Case, Opening, Scope
 from houselights.cli_actor import ByOption as SignedByOption
 from houselights.cli_actor import passphrase, signer
-from houselights.cli_log import one_of, opened, write
+from houselights.cli_log import one_of, ready, seconds_of, write
 from houselights.entry import ERASED_WORDS
 from houselights.errors import FootageError, SettingsError
+from houselights.facts import Value, read_fact
 from houselights.gallery import entries, photographs_of
 from houselights.policy import Known
-from houselights.record import Record, Use
+from houselights.record import TIME, Record, Use
 from houselights.results import Kept
 from houselights.types import Authority, Purpose
-from houselights.words import count
+from houselights.words import count, said
 
 case_app = typer.Typer(no_args_is_help=True, help="What is searched for whom, why, on whose authority, until when.")
 
@@ -34,8 +36,22 @@ ByOption = Annotated[str, typer.Option(help="The authoriser who signs; asks for 
 UrgentOption = Annotated[
     bool, typer.Option("--urgent", help="Do not wait for the approval: it has to come in 48 hours, or all is deleted.")
 ]
+FactOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Stated of this use, for the rules: consent=written. May be repeated.", metavar="NAME=VALUE"),
+]
 JustificationOption = Annotated[str, typer.Option(help="Why a minor has to be looked for.")]
-MOMENTS = ["%Y-%m-%d", cases.TIME]
+MOMENTS = ["%Y-%m-%d", TIME]
+
+
+def facts_of(stated: list[str] | None) -> dict[str, Value]:
+    """Facts from what was typed as NAME=VALUE."""
+    return dict(read_fact(text) for text in stated or ())
+
+
+def leaves(*files: Path | None) -> bool:
+    """Whether what is found leaves the screen: into a file, or into another program."""
+    return any(files) or not sys.stdout.isatty()
 
 
 def in_case(record: Record, case: str | None, purpose: str | None, basis: str | None, by: str | None) -> Authority:
@@ -62,23 +78,26 @@ def open_(
     watchlist: Annotated[str | None, typer.Option(help="A watchlist, in place of photographs.", metavar="NAME")] = None,
     basis: Annotated[str | None, typer.Option(help="The law, warrant, contract or consent it rests on.")] = None,
     authorised_by: Annotated[str | None, typer.Option(help="Who authorised it.")] = None,
-    since: Annotated[float | None, typer.Option("--from", help="Its footage begins at this second.")] = None,
-    until_s: Annotated[float | None, typer.Option("--to", help="Its footage ends at this second.")] = None,
+    since: Annotated[
+        float | None, typer.Option("--from", parser=seconds_of, help="Its footage begins at this time.")
+    ] = None,
+    until_s: Annotated[float | None, typer.Option("--to", parser=seconds_of, help="Its footage ends at it.")] = None,
     place: Annotated[str, typer.Option(help="Where the footage was taken. It is sealed.")] = "",
     until: Annotated[datetime | None, typer.Option(help="When it ends, UTC.", formats=MOMENTS)] = None,
     urgent: UrgentOption = False,
     justification: JustificationOption = "",
+    fact: FactOption = None,
     by: SignedByOption = None,
 ) -> None:
     """Open a case. Nothing in it can change after that, save its end; another question is another case."""
-    record = opened()
-    record.state_rules()
+    record = ready()
+    if watchlist and (gallery or person):
+        raise SettingsError("people are named by a watchlist and by photographs", hint="use one of them")
     offered, _ = entries(gallery, list(person or ()))
-    people = photographs_of(offered)
+    people = watchlists.hashes(record, watchlist) if watchlist else photographs_of(offered)
     with record.refusing("case"):
         authority = policy.authority(purpose, basis, authorised_by)
-        subjects = len(people) or int(watchlist is not None)
-        policy.check_search(authority, subjects, known=Known(justified=bool(justification)))
+        policy.check_search(authority, len(people), facts_of(fact), Known(justified=bool(said(justification))))
         files, _ = footages.find(footage)
         if not files:
             raise FootageError("no footage was named", hint="name films, photographs, or folders that hold some")
@@ -95,7 +114,7 @@ def open_(
 
 
 def _moment(until: datetime | None) -> str | None:
-    return until.strftime(cases.TIME) if until else None
+    return until.strftime(TIME) if until else None
 
 
 def _say(case: Case, record: Record) -> None:
@@ -103,8 +122,10 @@ def _say(case: Case, record: Record) -> None:
     display.out.print(f"case {case.number}: {display.shown(state)}, until {case.until}")
     if state == "waits for approval":
         display.say(f"next: another person approves it: houselights case approve {case.number[:8]} --by NAME")
-    elif state == "open":
-        display.say(f"next: houselights search FOOTAGE --case {case.number[:8]}, with the same photographs")
+    else:
+        listed = display.shown(case.scope.watchlist)
+        people = f"--watchlist {listed}" if listed else "and the same photographs"
+        display.say(f"next: houselights search FOOTAGE --case {case.number[:8]} {people}")
 
 
 @case_app.command("list")
@@ -112,7 +133,7 @@ def show_all(
     *, as_json: Annotated[bool, typer.Option("--json", help="One JSON document, without names.")] = False
 ) -> None:
     """Show all cases."""
-    record = opened()
+    record = ready()
     moment = cases.now(record)
     found = cases.listed(record)
     if as_json:
@@ -136,7 +157,7 @@ def show(
     number: NumberArgument, *, as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False
 ) -> None:
     """Show what a case is about, how it stands, and which searches were made in it. Looking is recorded."""
-    record = opened()
+    record = ready()
     case = cases.find(record, number)
     record.use().add("log-read", {"what": "payloads"})
     kept = results.of(record, case)
@@ -163,7 +184,9 @@ def _facts(case: Case, record: Record) -> Iterator[tuple[str, str]]:
     yield "authorised by", f"{authority.authorised_by}{'' if case.approved else ' (typed, nobody signed)'}"
     yield "opened, until", f"{case.opened}, {case.until}"
     yield "films", ", ".join(sorted(scope.films.values()))
-    yield "subjects", ", ".join(sorted(scope.subjects)) or f"the watchlist '{scope.watchlist}'"
+    yield "subjects", ", ".join(sorted(scope.subjects)) + (f" (watchlist {scope.watchlist})" if scope.watchlist else "")
+    for name, photographs in sorted(scope.subjects.items()):
+        yield f"photographs of {name}", " ".join(each[:16] for each in photographs)
     if scope.place:
         yield "place", scope.place
     if scope.since_s is not None or scope.until_s is not None:
@@ -177,7 +200,7 @@ def _facts(case: Case, record: Record) -> Iterator[tuple[str, str]]:
 @case_app.command("approve")
 def approve(number: NumberArgument, *, by: ByOption) -> None:
     """Approve a case. It needs somebody else than who opened it."""
-    record = opened()
+    record = ready()
     with record.refusing("case"):
         case = cases.approve(record, cases.find(record, number), (by, passphrase(by)))
     _say(case, record)
@@ -191,16 +214,16 @@ def extend(
     by: ByOption,
 ) -> None:
     """Give a case another end."""
-    record = opened()
+    record = ready()
     with record.refusing("case"):
-        case = cases.extend(record, cases.find(record, number), until.strftime(cases.TIME), (by, passphrase(by)))
+        case = cases.extend(record, cases.find(record, number), until.strftime(TIME), (by, passphrase(by)))
     _say(case, record)
 
 
 @case_app.command("close")
 def close(number: NumberArgument) -> None:
     """Close a case: nothing more is searched in it. Its results go when the retention schedule says."""
-    record = opened()
+    record = ready()
     _say(cases.close(record, cases.find(record, number)), record)
 
 
@@ -209,7 +232,7 @@ def erase(
     number: NumberArgument, *, why: Annotated[str, typer.Option(help=f"One of: {', '.join(ERASED_WORDS)}.")]
 ) -> None:
     """Close a case and destroy the keys of all that is sealed in it. The log's entries and their proofs stay."""
-    record = opened()
+    record = ready()
     gone = cases.erase(record, cases.find(record, number), one_of("--why", why, *ERASED_WORDS))
     display.out.print(f"{count(gone, 'sealed document')} destroyed")
     display.say("files that were written before, reports and exports, are not in the store: delete them yourself")
@@ -228,7 +251,7 @@ def show_results(
     ] = None,
 ) -> None:
     """Open what was found in a case once more, without searching again. Opening is recorded."""
-    record = opened()
+    record = ready()
     case = cases.find(record, number)
     kept = [each for each in results.of(record, case) if each.use.startswith(use)]
     if not kept:
@@ -241,7 +264,8 @@ def show_results(
 
 def hand_out(use: Use, case: Case, kept: Kept, as_json: Path | None, report_file: Path | None) -> None:
     """Show what was found, after the rules allowed it and an entry says so."""
-    how = {"terminal": str(as_json) != "-", "json": as_json is not None, "report": report_file is not None}
+    shown = "pipe" if leaves() else "terminal"
+    how = {shown: str(as_json) != "-", "json": as_json is not None, "report": report_file is not None}
     results.opened(use, case, kept, [name for name, wanted in how.items() if wanted])
     if str(as_json) == "-":
         sys.stdout.write(kept.result.to_json())
@@ -252,6 +276,6 @@ def hand_out(use: Use, case: Case, kept: Kept, as_json: Path | None, report_file
     if report_file is not None:
         write(report_file, report.render(kept.result, kept.subjects, kept.pictures).encode())
         display.say(f"report: {display.shown(report_file.resolve().as_uri())}")
-    elif kept.result.candidates:
+    elif kept.result.candidates and case.is_approved:
         number = case.number[:8]
         display.say(f"the candidates beside the references: houselights case results {number} --report FILE.html")

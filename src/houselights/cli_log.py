@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from houselights import cases, custody, disclosure, display, erasure, quorum, stamp, witness
+from houselights import audit, cases, custody, disclosure, display, erasure, quorum, stamp, witness
 from houselights import footage as footages
-from houselights.actors import Signatures
-from houselights.cases import Cases
 from houselights.config import record_dir
 from houselights.custody import Checkpoint, CustodyError, Key, Note, Verdict
 from houselights.entry import ERASED_WORDS, GROUND_WORDS, RECIPIENT_WORDS, Entry
@@ -40,14 +40,31 @@ OutOption = Annotated[Path, typer.Option("-o", "--output", help="The file to wri
 
 
 def opened() -> Record:
-    """This machine's record, after the end of every case whose time is over; who makes it learns its key."""
+    """This machine's record; who makes it learns its key."""
     record = Record.here()
     if record.is_new:
         display.say(f"a new record was begun in {display.shown(record_dir())}")
         display.say(f"its public key, for those who shall check it: {display.shown(record.key)}")
-    if gone := cases.expire(record, setup().schedule.results):
+    return record
+
+
+def ready() -> Record:
+    """This machine's record, with the rules in force stated and every case ended whose time is over."""
+    record = opened()
+    record.state_rules()
+    if gone := cases.expire(record, setup().schedule):
         display.say(f"{count(gone, 'sealed result')} of cases whose time is over: deleted")
     return record
+
+
+def seconds_of(text: str) -> float:
+    """Seconds from 90, 1:30 or 0:01:30.5."""
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text):
+        raise typer.BadParameter(f"'{text}' is no time: expected seconds (90.5) or h:mm:ss (0:01:30.5)")
+    total = 0.0
+    for part in text.split(":"):
+        total = total * 60 + float(part)
+    return total
 
 
 @log_app.command("key")
@@ -163,20 +180,9 @@ def _witnessed(policy: Path | None, note: Note) -> None:
 
 
 def _vocabulary(folder: Path, verdict: Verdict) -> Iterator[str]:
-    """Entries that say what no entry may say, that nobody signed who may, or that are outside of their case.
-
-    Missing ones are faults already.
-    """
-    checks = (Signatures(verdict.checkpoint.origin), Cases())
-    try:
-        for index, content in enumerate(custody.read_entries(folder, verdict.checkpoint.size)):
-            try:
-                entry = Entry.parse(content)
-                yield from (f"entry {index}: {fault}" for check in checks for fault in check.faults(entry))
-            except CustodyError as fault:
-                yield f"entry {index}: {fault}"
-    except CustodyError:
-        return
+    """What is wrong with what the entries say. Missing ones are faults already."""
+    with suppress(CustodyError):
+        yield from audit.faults(verdict.checkpoint.origin, custody.read_entries(folder, verdict.checkpoint.size))
 
 
 def _show_receipt(receipt: Receipt, checkpoint: Checkpoint) -> None:

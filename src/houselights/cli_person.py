@@ -9,7 +9,7 @@ import typer
 
 from houselights import display, letter
 from houselights.cli_actor import signer
-from houselights.cli_log import OutOption, opened, write
+from houselights.cli_log import OutOption, ready, write
 from houselights.entry import SIGNED
 
 CHECKED_BY = ", ".join(SIGNED["subject-reported"])
@@ -28,7 +28,7 @@ def subject_report_command(
     ] = None,
 ) -> None:
     """Write a letter to a person: what was done with their data. Making it is recorded, too."""
-    found = letter.make(opened(), name, how, signer(checked_by))
+    found = letter.make(ready(), name, how, signer(checked_by))
     write(output, letter.render(found).encode())
     if json is not None:
         write(json, letter.to_json(found).encode())

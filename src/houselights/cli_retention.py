@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from houselights import display, retention, schedule
-from houselights.cli_log import opened
+from houselights.cli_log import ready
 from houselights.errors import SettingsError
 from houselights.files import whole
 from houselights.schedule import KEPT
@@ -43,7 +43,7 @@ def show(
 @retention_app.command("run")
 def run() -> None:
     """Delete what is over by the schedule. Run it every day; cases whose time is over end without it, too."""
-    swept = retention.run(opened(), setup().schedule)
+    swept = retention.run(ready(), setup().schedule)
     display.rows("", ("deleted", ""), [(name.replace("_", " "), str(number)) for name, number in asdict(swept).items()])
 
 

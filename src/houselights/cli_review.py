@@ -13,11 +13,10 @@ import typer
 from houselights import actors, consequence, decoys, display, lead, review
 from houselights.bulletin import rate_line
 from houselights.cli_actor import passphrase
-from houselights.cli_log import NameOption, OutOption, ReasonOption, RecipientOption, one_of, opened, write
+from houselights.cli_log import NameOption, OutOption, ReasonOption, RecipientOption, one_of, ready, write
 from houselights.entry import ACTION_WORDS, DECISION_WORDS, OUTCOME_WORDS, RECIPIENT_WORDS
 from houselights.errors import SettingsError
 from houselights.facts import read_fact
-from houselights.record import Record
 from houselights.review import FEATURES, LEAST, SEEN_WORDS, State
 from houselights.words import clock
 
@@ -33,7 +32,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="A JSON object a line."
 @review_app.command("next")
 def next_pair(output: OutOption, *, by: ByOption) -> None:
     """Write the next pair of pictures for a reviewer as one HTML page, and show its ticket."""
-    ticket = review.next_page(opened(), (by, passphrase(by)))
+    ticket = review.next_page(ready(), (by, passphrase(by)))
     if ticket is None:
         display.say("nothing waits for this reviewer")
         return
@@ -61,7 +60,7 @@ def decide(
     """Decide on a ticket. It is sealed until another person has decided, and cannot be changed."""
     features = dict(map(_feature, feature or []))
     review.check_answer(decision, features)  # before somebody types their passphrase for nothing
-    review.decide(opened(), ticket, decision, features, (by, passphrase(by)))
+    review.decide(ready(), ticket, decision, features, (by, passphrase(by)))
     display.out.print("decided and sealed")
 
 
@@ -77,12 +76,12 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show how far the review of each candidate is. What was decided is shown once two people have."""
-    record = opened()
+    record = ready()
     found = review.states(record, case)
     if as_json:
         sys.stdout.writelines(f"{json.dumps(_document(state))}\n" for state in found)
         return
-    names = _names(record)
+    names = actors.names(record)
     rows = [
         (
             state.number[:8], state.case.number[:8], state.candidate.subject, Path(state.candidate.footage).name,
@@ -111,11 +110,6 @@ def _document(state: State) -> dict[str, object]:
     }
 
 
-def _names(record: Record) -> dict[str, str]:
-    """Actors by pseudonym."""
-    return {actors.number(record, each.name): each.name for each in actors.listed(record)}
-
-
 @review_app.command("decoy")
 def add_decoy(
     *,
@@ -125,26 +119,26 @@ def add_decoy(
 ) -> None:
     """Add a pair whose truth is known. Every reviewer gets it once, among the candidates."""
     same = one_of("--truth", truth, *decoys.RIGHT.values()) == decoys.RIGHT[True]
-    number = decoys.add_decoy(opened(), reference, shot, same=same)
+    number = decoys.add_decoy(ready(), reference, shot, same=same)
     display.out.print(f"decoy {number}")
 
 
 @review_app.command("remove-decoy")
 def remove_decoy(number: Annotated[str, typer.Argument(help="The whole number, from `review decoy`.")]) -> None:
     """Destroy a decoy and its pictures. What was decided about it stays counted."""
-    decoys.remove(opened(), number)
+    decoys.remove(ready(), number)
     display.out.print(f"decoy {display.shown(number)}: removed")
 
 
 @review_app.command("errors")
 def errors(*, as_json: JsonOption = False) -> None:
     """Show how often each reviewer was not right about decoys, as anybody can count it from the log."""
-    record = opened()
+    record = ready()
     rates = decoys.error_rates(record)
     if as_json:
         sys.stdout.writelines(f"{json.dumps({'by': by, **asdict(each)})}\n" for by, each in rates.items())
         return
-    names = _names(record)
+    names = actors.names(record)
     rows = [(names.get(by, by[:8]), str(each.among), str(each.false), rate_line(each)) for by, each in rates.items()]
     display.rows("", ("reviewer", "decoys", "not right", "share, 95 % interval"), rows)
 
@@ -157,7 +151,7 @@ def corroborate(
     by: ByOption,
 ) -> None:
     """Record evidence for a confirmed candidate that does not come from comparing faces. An authoriser signs."""
-    consequence.corroborate(opened(), number, evidence, (by, passphrase(by)))
+    consequence.corroborate(ready(), number, evidence, (by, passphrase(by)))
     display.out.print("recorded: corroborated")
 
 
@@ -172,7 +166,7 @@ def act(
     ] = None,
 ) -> None:
     """Record what follows from a candidate, if the rules allow it."""
-    consequence.act(opened(), number, action, (by, passphrase(by)), dict(map(read_fact, fact or [])))
+    consequence.act(ready(), number, action, (by, passphrase(by)), dict(map(read_fact, fact or [])))
     display.out.print(f"recorded: {display.shown(action)}")
 
 
@@ -183,7 +177,7 @@ def outcome(
     outcome: Annotated[str, typer.Option(help=f"One of: {', '.join(OUTCOME_WORDS)}.")],
 ) -> None:
     """Record what was found out about a candidate by other means."""
-    consequence.outcome(opened(), number, outcome)
+    consequence.outcome(ready(), number, outcome)
     display.out.print(f"recorded: {display.shown(outcome)}")
 
 
@@ -197,7 +191,7 @@ def lead_command(
     if kind == PDF:
         lead.typesetter()
     one_of("--recipient", recipient, *RECIPIENT_WORDS)
-    made = lead.make(opened(), number, recipient, to, reason, proof=True)
+    made = lead.make(ready(), number, recipient, to, reason, proof=True)
     write(output, lead.pdf(made) if kind == PDF else lead.render(made).encode())
     receipt = output.with_name(f"{output.name}.tlog-proof")
     write(receipt, made.receipt or b"")

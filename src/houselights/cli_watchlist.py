@@ -12,7 +12,7 @@ import typer
 
 from houselights import display, models, odds, watchlist
 from houselights.cli_actor import ByOption, passphrase, signer
-from houselights.cli_log import opened
+from houselights.cli_log import ready
 from houselights.cli_models import AcceptOption, RecogniserOption, fetch_if_missing
 from houselights.entry import CATEGORY_WORDS
 from houselights.listing import IMAGE_WORDS, SOURCE_WORDS, Listed, Wanted
@@ -52,7 +52,7 @@ def add(
     accept_licence: AcceptOption = False,
 ) -> None:
     """Add somebody. They are searched for when somebody else has reviewed the entry."""
-    record = opened()
+    record = ready()
     wanted = Wanted(
         subject=subject, category=category, source=source, source_text=source_text, image_date=image_date.date(),
         photographs=tuple(photographs), image=image, until=None if until is None else until.date(), minor=minor,
@@ -87,7 +87,7 @@ def review(
     by: Annotated[str, typer.Option(help="Who reviewed it: not who added it.", metavar="NAME")],
 ) -> None:
     """Let an entry take part in searches, after a look at `watchlist show`."""
-    record = opened()
+    record = ready()
     with record.refusing("watchlist"):
         entry = watchlist.review(record, name, subject, (by, passphrase(by)))
     display.out.print(f"{display.shown(entry.subject)}: reviewed, searched for until {entry.until[:10]}")
@@ -96,7 +96,7 @@ def review(
 @watchlist_app.command("list")
 def show_all() -> None:
     """Show all watchlists, and how many entries each has."""
-    record = opened()
+    record = ready()
     now = record.clock()
     rows = []
     for name in watchlist.names(record):
@@ -110,7 +110,7 @@ def show(
     name: NameArgument, *, as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False
 ) -> None:
     """Show the entries of a watchlist. Templates and pictures are never shown."""
-    record = opened()
+    record = ready()
     now = record.clock()
     shown = [_facts(entry, now) for entry in watchlist.listed(record, name)]
     if as_json:
@@ -141,12 +141,12 @@ def _facts(entry: Listed, now: datetime) -> dict[str, str | int | float]:
 @watchlist_app.command("remove")
 def remove(name: NameArgument, subject: SubjectArgument) -> None:
     """Destroy an entry: template, picture and the key they lie under."""
-    entry = watchlist.remove(opened(), name, subject)
+    entry = watchlist.remove(ready(), name, subject)
     display.out.print(f"{display.shown(entry.subject)}: removed from {display.shown(name)}")
 
 
 @watchlist_app.command("renew")
 def renew(name: NameArgument) -> None:
     """Give a watchlist a new secret matrix, and rotate its templates by it. No photograph is needed."""
-    entries = watchlist.renew(opened(), name)
+    entries = watchlist.renew(ready(), name)
     display.out.print(f"{display.shown(name)}: {entries} entries rotated anew")

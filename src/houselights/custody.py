@@ -256,6 +256,12 @@ def read_entries(folder: Path, size: int) -> Iterator[bytes]:
         yield from read_bundle(folder, number, tile_width(size, 0, number))
 
 
+def last_entry(folder: Path, size: int) -> bytes:
+    """The newest entry of a log of `size`, which is not empty. Raises CustodyError where it is missing."""
+    number = (size - 1) // WIDTH
+    return read_bundle(folder, number, tile_width(size, 0, number))[-1]
+
+
 class Tree:
     """The tree over a log's tiles. It answers for every size up to the log's own."""
 

@@ -5,7 +5,6 @@ How often somebody is wrong about decoys is the only thing known about how often
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from base64 import b64decode, b64encode
@@ -13,23 +12,17 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from houselights import models, photograph
 from houselights.custody import canonical
 from houselights.entry import Entry
 from houselights.errors import PhotographError, PolicyError, SettingsError
 from houselights.gallery import Portraitist, still
+from houselights.portrait import Cutter
 from houselights.quality import measure
 from houselights.record import Record
 from houselights.transparency import Rate, rate
-from houselights.types import Float32, UInt8
 
 KIND, ANSWERED = "decoy", "decoy-answer"
-SIDE = 240  # pixels, as pictures of candidates
-AROUND = 2.0
-QUALITY = 85
 RIGHT = {True: "same-person", False: "different"}
 
 
@@ -62,12 +55,13 @@ def add_decoy(record: Record, reference: Path, shot: Path, *, same: bool) -> str
     """Seal two photographs as a decoy, under a key of its own; its number.
 
     Raises:
-        PhotographError: one of them cannot be read, or does not show exactly one face.
+        PhotographError: one of them cannot be read, shows no face, or several of which each could be meant.
         ModelError: there is no detector to find the faces with.
     """
-    portraitist = Portraitist(models.path_of(models.default("detector")))
-    first, _, _ = _face(reference, portraitist)
-    second, height, quality = _face(shot, portraitist)
+    detector = models.path_of(models.default("detector"))
+    portraitist, cutter = Portraitist(detector), Cutter(detector)
+    first, _, _ = _face(reference, portraitist, cutter)
+    second, height, quality = _face(shot, portraitist, cutter)
     number = os.urandom(16).hex()
     told = {
         "reference": b64encode(first).decode(),
@@ -81,11 +75,13 @@ def add_decoy(record: Record, reference: Path, shot: Path, *, same: bool) -> str
 
 
 def remove(record: Record, number: str) -> None:
-    """Destroy a decoy's key, pictures and all. What was decided about it stays in the log, which names no decoy.
+    """Destroy a decoy's key, pictures and all, after what was decided about it stands in the log.
 
     Raises:
         SettingsError: there is no such decoy.
+        RecordError: what was decided cannot be recorded, so it is not destroyed.
     """
+    settle(record)
     if not record.store.destroy(_holder(number)):
         raise SettingsError(f"there is no decoy '{number}'", hint="`review decoy` says the number when one is added")
 
@@ -102,7 +98,9 @@ def waiting(record: Record, person: str) -> list[Decoy]:
 
 
 def answer(record: Record, decoy: Decoy, person: str, decision: str) -> None:
-    """Record whether a reviewer, by pseudonym, was right about a decoy; `cannot-tell` is not right.
+    """Keep whether a reviewer, by pseudonym, was right about a decoy; `cannot-tell` is not right.
+
+    The log has the entry that a first decision on a candidate has; `settle` adds later whether it was right.
 
     Raises:
         PolicyError: they have decided on it.
@@ -111,9 +109,25 @@ def answer(record: Record, decoy: Decoy, person: str, decision: str) -> None:
     with use.refusing("review"):
         if record.store.document(ANSWERED, number) is not None:
             raise decided_already()
-    holder = _holder(decoy.pair.number)
-    record.store.keep(ANSWERED, number, b"", holder)  # first: one pair never counts twice
-    use.add("decoy-decided", {"by": person, "right": decision == RIGHT[decoy.same]})
+    use.add("review-given", {"candidate": decoy.pair.number, "by": person})
+    told = {"use": use.number, "by": person, "right": decision == RIGHT[decoy.same]}
+    record.store.keep(ANSWERED, number, canonical(told), _holder(decoy.pair.number))
+
+
+def settle(record: Record) -> None:
+    """Put into the log what reviewers answered about decoys, each in the use in which they did; each once.
+
+    Raises:
+        RecordError: it cannot be recorded.
+    """
+    with record.log.locked():
+        answered = [json.loads(content) for content in record.store.documents(ANSWERED).values()]
+        if not answered:
+            return
+        stated = {Entry.parse(entry).use for entry in record.entries() if _DECIDED in entry}
+        for told in answered:
+            if told["use"] not in stated:
+                record.use(told["use"]).add("decoy-decided", {"by": told["by"], "right": told["right"]})
 
 
 def decided_already() -> PolicyError:
@@ -123,10 +137,15 @@ def decided_already() -> PolicyError:
 
 
 def error_rates(record: Record) -> dict[str, Rate]:
-    """How often each reviewer, by pseudonym, was not right about decoys, with the 95 % interval; from the log alone."""
+    """How often each reviewer, by pseudonym, was not right about decoys, with the 95 % interval; from the log alone.
+
+    Raises:
+        RecordError: an answer that does not stand there yet cannot be recorded.
+    """
+    settle(record)
     counts: Counter[tuple[str, bool]] = Counter()
     for content in record.entries():
-        if b'"kind":"decoy-decided"' in content:
+        if _DECIDED in content:
             facts = Entry.parse(content).facts
             counts[facts["by"], facts["right"]] += 1
     people = sorted({person for person, _ in counts})
@@ -134,32 +153,18 @@ def error_rates(record: Record) -> dict[str, Rate]:
     return {person: each for person, each in found.items() if each is not None}
 
 
-def _face(path: Path, portraitist: Portraitist) -> tuple[bytes, int, float]:
-    """A JPEG of the one face of a photograph, its height in pixels and its quality."""
+_DECIDED = b'"kind":"decoy-decided"'
+
+
+def _face(path: Path, portraitist: Portraitist, cutter: Cutter) -> tuple[bytes, int, float]:
+    """A JPEG of the face that a photograph is of, cut as candidates are; its height in pixels and its quality."""
     try:
-        picture = photograph.read(path)
+        frame = still(photograph.read(path))
+        faces = portraitist.meant(frame)
     except PhotographError as fault:
-        raise PhotographError(f"photograph '{path}' {fault.message}", hint=fault.hint) from fault
-    frame = still(picture)
-    faces = portraitist.faces(frame)
-    if len(faces) != 1:
-        hint = "cut the photograph to one person, with room around the face"
-        raise PhotographError(f"photograph '{path}' shows {len(faces)} faces: a decoy needs one in each", hint=hint)
-    return _cut(picture, faces.boxes[0]), round(float(faces.boxes[0, 3])), float(measure(frame, faces).overall[0])
-
-
-def _cut(picture: UInt8, box: Float32) -> bytes:
-    """The face with some of what is around it, moved into the photograph where that ends: as candidates are cut."""
-    size = np.array(picture.shape[1::-1], np.float64)
-    across = max(1.0, min(AROUND * float(box[2:].max()), float(size.min())))
-    corner = np.clip(box[:2] + box[2:] / 2 - across / 2, 0, size - across)
-    side = max(1, min(SIDE, round(across)))
-    scale = side / across
-    shift = scale * (0.5 - corner) - 0.5
-    patch = still(picture).patch(np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float64), side)
-    file = io.BytesIO()
-    Image.fromarray(patch).save(file, "JPEG", quality=QUALITY, optimize=True)
-    return file.getvalue()
+        raise PhotographError(f"photograph '{path}': {fault.message}", hint=fault.hint) from fault
+    portrait = next(cutter.cut(frame, faces.boxes))
+    return portrait.jpeg, round(float(faces.boxes[0, 3])), float(measure(frame, faces).overall[0])
 
 
 def _read(number: str, content: bytes) -> Decoy:

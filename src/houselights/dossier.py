@@ -118,7 +118,10 @@ class Searched:
     """From which rate on a face is a candidate."""
     others: int
     """Other people who were searched for in it."""
+    found: int
+    """How many faces were candidates for the person."""
     candidates: tuple[Seen, ...]
+    """Those, as long as what was found is kept."""
     steps: tuple[Step, ...]
     kept: bool
     """Whether what was found is still kept."""
@@ -298,6 +301,7 @@ class _Writer:
             counted="" if finished is None else _counted(finished.entry),
             threshold=rate_words(float(facts["threshold_fmr"]), 0.0),
             others=int(facts["subjects"]) - max(1, len(begun.own)),
+            found=0 if finished is None else sum(int(part.get("candidates", 0)) for part in finished.own),
             candidates=() if finished is None else tuple(self._seen(chain, finished)),
             steps=_steps(chain, SEARCH_STEPS),
             kept=any(name in subjects for name in self._found.names),
@@ -305,8 +309,11 @@ class _Writer:
 
     def _seen(self, chain: Sequence[Trace], finished: Trace) -> Iterator[Seen]:
         facts, use = finished.entry.facts, finished.entry.use
-        lowest = self._kept[use].result.threshold.lowest_fmr if use in self._kept else 0.0
-        for one in traces.candidates(finished):
+        if use not in self._kept:
+            return
+        result = self._kept[use].result
+        lowest = result.threshold.lowest_fmr
+        for one in (each for each in result.candidates if each.subject in self._found.names):
             number = number_of(self._record, use, one)
             yield Seen(
                 number=number,

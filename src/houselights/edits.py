@@ -15,6 +15,7 @@ from typing import Literal
 
 from houselights.errors import ReleaseError
 from houselights.manifest import Box, Edit, Finding, Place, box_at, built, document
+from houselights.words import said
 
 SCHEMA = "houselights/edits/1"
 ASIDE_S = 0.2  # seconds before and after a finding that a proposed cover lasts
@@ -71,7 +72,7 @@ def read(path: Path, sha256: str) -> tuple[Change, ...]:
 
 
 def _fault(change: Change) -> str | None:
-    if not change.reason.strip():
+    if not said(change.reason):
         return "no reason is given"
     if change.action == "cover":
         return _fault_of_cover(change)

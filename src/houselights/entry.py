@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from houselights.custody import CustodyError, canonical, fields_of
+from houselights.facts import PLACE, WORDS
 from houselights.types import Purpose
 
 VERSION = 1
@@ -69,6 +70,7 @@ TAG = _all_of(salt=ID, tag=HASH)
 MODEL = _all_of(role=_one_of("detector", "second-detector", "recogniser"), sha256=HASH)
 PURPOSE = _one_of(*Purpose)
 UNSTATED = "unstated"
+UNKNOWN_FACT = "unknown"
 STATED = _one_of(*Purpose, UNSTATED)  # a release that compares nobody needs no purpose
 RECIPIENT_WORDS = (
     "subject", "court", "defence", "prosecution", "oversight", "police", "press", "researcher", "venue", "public",
@@ -144,7 +146,7 @@ KINDS: dict[str, dict[str, Check]] = {
     },
     "search-failed": {"why": _one_of("error", "interrupted")},
     "refused": {"what": REFUSED, "rule": RULE},
-    "results-opened": {"how": _some_of(_one_of("terminal", "json", "report", "page"))},
+    "results-opened": {"how": _some_of(_one_of("terminal", "pipe", "json", "report", "page"))},
     # releases
     "release-started": _RELEASE,
     "released": {
@@ -172,8 +174,13 @@ KINDS: dict[str, dict[str, Check]] = {
     "watchlist-changed": {"watchlist": ID, "entry": ID, "category": _one_of(*CATEGORY_WORDS), "until": TIME,
                           "change": _one_of("added", "reviewed", "expired", "erased", "removed")},
     "subject-reported": {"subject": ID, **_SIGNED},
+    "setup-changed": {
+        **{name: _one_of(*WORDS.get(name, ("yes", "no")), UNKNOWN_FACT) for name in PLACE},
+        **dict.fromkeys(("cases", "results", "watchlists", "payloads", "detections"), _count),
+    },
     "policy-changed": {"pack": PACK, "sha256": HASH, "change": _one_of("enabled", "disabled")},
     # review
+    "pair-shown": {"by": ID},  # the same for candidates and decoys
     "review-given": {"candidate": ID, "by": ID},  # what was decided stays sealed until the other has decided, too
     "review-decided": {"candidate": ID, "decision": _one_of(*DECISION_WORDS), **_SIGNED},
     "decoy-decided": {"by": ID, "right": _flag},
@@ -192,6 +199,7 @@ MORE: dict[str, dict[str, Check]] = {
     "actor-changed": _SIGNED,  # the first actor has nobody to sign
     "case-opened": _SIGNED,
     "watchlist-changed": _SIGNED,
+    "exported": {"candidate": ID},  # a lead sheet
     "release-started": {"case": ID},
     "released": {"case": ID},
     "refused": {"footage": TAG},
@@ -222,6 +230,7 @@ PRIVATE: dict[str, tuple[str, ...]] = {
     "case-opened": ("basis", "authorised_by", "operator", "scope"),
     "review-decided": ("features",),
     "corroborated": ("evidence",),
+    "action-recorded": ("facts",),
     "disclosed": ("recipient", "reason", "operator"),
     "disclosure-asked": ("sha256",),
     "disclosure-refused": ("recipient", "reason", "sha256"),
@@ -254,6 +263,7 @@ SAID: dict[str, str] = {
     "review-decided": "a reviewer decided: {decision}",
     "outcome-known": "outcome of a candidate: {outcome}",
     "policy-changed": "rules {pack} {change}",
+    "setup-changed": "settings: {actor}, {venue}, {event}, {jurisdiction}; results are kept for {results} days",
     "case-opened": "case opened, purpose {purpose}, until {until}; urgent: {urgent}",
     "case-approved": "a case was approved",
     "case-extended": "a case was extended until {until}",
@@ -262,6 +272,7 @@ SAID: dict[str, str] = {
     "results-deleted": "results deleted ({why}): {results}",
     "retention-run": "retention: {results} results, {watchlist_entries} watchlist entries, {payloads} payloads deleted",
     "watchlist-changed": "a watchlist entry was {change}: {category}, until {until}",
+    "pair-shown": "a reviewer was shown a pair of pictures",
     "review-given": "a reviewer decided; sealed until another has decided",
     "decoy-decided": "a reviewer decided on a pair that is known; right: {right}",
     "corroborated": "independent evidence was recorded for a candidate",

@@ -59,27 +59,19 @@ def erase_subject(record: Record, name: str, why: str) -> Erased:
         raise RecordError(f"'{why}' is no reason for an erasure: expected {', '.join(ERASED_WORDS)}")
     with record.log.locked():
         found = traces.of(record, name)
-        names, candidates = found.names, _candidates(record, found)
+        names = found.names
         return Erased(
             names=names,
             watchlist_entries=watchlist.erase(record, names[0]),
             cases=_out_of_cases(record, names),
+            decisions=_drop_decisions(record, names),  # before the results, by which their candidates are known
             results=sum(results.forget(record, each) for each in names),
-            decisions=_drop_decisions(record, candidates),
             keys=sum(record.erase("subject", each, why) for each in names),  # last: the steps before are found by it
             grounds=(grounds := _grounds(record, names[0])),
             typed=tuple(use for use in _typed(found) if use not in grounds),
             beside=_beside(record, names),
             unfinished=found.unfinished(),
         )
-
-
-def _candidates(record: Record, found: Traces) -> set[str]:
-    """Numbers of the person's candidates, in what is kept and in what is sealed beside the log."""
-    kept = [each for case in cases.listed(record) for each in results.of(record, case)]
-    numbers = {number for number, (_, one) in results.candidates(record, kept).items() if one.subject in found.names}
-    sealed = ((trace.entry.use, one) for trace in found.found for one in traces.candidates(trace))
-    return numbers | {results.number_of(record, use, one) for use, one in sealed}
 
 
 def _out_of_cases(record: Record, names: tuple[str, ...]) -> int:
@@ -89,8 +81,10 @@ def _out_of_cases(record: Record, names: tuple[str, ...]) -> int:
     return named
 
 
-def _drop_decisions(record: Record, candidates: set[str]) -> int:
-    """Delete what reviewers decided on candidates that are gone."""
+def _drop_decisions(record: Record, names: tuple[str, ...]) -> int:
+    """Delete what reviewers decided on a person's candidates."""
+    kept = [each for case in cases.listed(record) for each in results.of(record, case)]
+    candidates = {number for number, (_, one) in results.candidates(record, kept).items() if one.subject in names}
     documents = record.store.documents(review.KIND)
     return sum(
         record.store.drop(review.KIND, number)

@@ -108,7 +108,7 @@ def read_truth(path: Path) -> Event:
         frames = [Frame(one["ticks"], tuple(_face(face) for face in one["faces"])) for one in data["frames"]]
         settings, base = EventSettings(**data["settings"]), data["time_base"]
         return Event(settings, (base[0], base[1]), tuple(data["cuts"]), tuple(people), tuple(frames))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SettingsError(f"truth {str(path)!r} cannot be read ({error})", hint=hint) from error
 
 

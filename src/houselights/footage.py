@@ -228,7 +228,11 @@ class Footage:
 
     def _open_still(self, sha256: str) -> Facts:
         try:
-            self._picture = photograph.read(self.path)
+            content = photograph.contents(self.path)
+            if hashlib.sha256(content).hexdigest() != sha256:
+                msg = f"footage '{self.path}' changed while it was read"
+                raise FootageError(msg, hint="name a copy that nothing writes to")
+            self._picture = photograph.decode(content)
         except PhotographError as fault:
             msg = f"footage '{self.path}': {fault.message}"
             raise FootageError(msg, hint=fault.hint) from fault

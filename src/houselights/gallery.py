@@ -51,6 +51,8 @@ class Subject:
     """(d,) all of them fused by quality, of length 1 at most."""
     category: str = ""
     """Why they are on a watchlist; empty where they are on none."""
+    minor: bool = False
+    """Whether the watchlist says that they are under age."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,8 +134,9 @@ def photographs_of(offered: list[Entry]) -> dict[str, tuple[str, ...]]:
     """The SHA-256 of the photographs that are offered for each subject; of those that can be read."""
     found: dict[str, list[str]] = {}
     for entry in offered:
-        with suppress(OSError):  # the enroller refuses it by name
-            found.setdefault(entry.subject, []).append(hashlib.sha256(entry.file.read_bytes()).hexdigest())
+        with suppress(OSError, PhotographError):  # the enroller refuses it by name
+            sha256 = hashlib.sha256(photograph.contents(entry.file)).hexdigest()
+            found.setdefault(entry.subject, []).append(sha256)
     return {subject: tuple(sorted(each)) for subject, each in found.items()}
 
 
@@ -148,6 +151,22 @@ class Portraitist:
         """The faces of a photograph, the highest first, from the first canvas on which any was found."""
         found = next((found for found in self._on_each_canvas(frame) if len(found)), Faces.none())
         return found[np.argsort(-found.boxes[:, 3], kind="stable")]
+
+    def meant(self, frame: Frame) -> Faces:
+        """The one face that a photograph is of; smaller ones may be behind it.
+
+        Raises:
+            PhotographError: no face, or several of which each could be meant.
+        """
+        faces = self.faces(frame)
+        if len(faces) == 0:
+            msg = "no face was found"
+            raise PhotographError(msg, hint="use a photograph in which the face is large and in the light")
+        beside = int((faces.boxes[1:, 3] >= BESIDE * faces.boxes[0, 3]).sum())
+        if beside:
+            msg = f"{beside + 1} faces were found: it is not clear which one is meant"
+            raise PhotographError(msg, hint="cut the picture to the person who is meant")
+        return faces[:1]
 
     def find_face(self, picture: UInt8) -> tuple[Float32, Float32] | None:
         """Box (4,) and points (5, 2) of the largest face of a picture (height, width, 3) in RGB, or None."""
@@ -180,7 +199,7 @@ class Enroller:
         for done, entry in enumerate(offered):
             progress(done, len(offered))
             try:
-                content = entry.file.read_bytes()
+                content = photograph.contents(entry.file)  # once: what is hashed is what is enrolled
                 sha256 = hashlib.sha256(content).hexdigest()
                 photograph.refuse_declared(content)
                 if (first := seen.get(sha256)) is not None:
@@ -189,12 +208,10 @@ class Enroller:
                     )
                     continue
                 seen[sha256] = entry
-                reference = self._reference(entry, sha256)
+                reference = self._reference(entry, content, sha256)
                 taken.setdefault(entry.subject, []).append(reference)
             except PhotographError as fault:
                 refused.append(Refusal(str(entry.file), fault.message))
-            except OSError as fault:
-                refused.append(Refusal(str(entry.file), f"cannot be read: {fault.strerror or fault}"))
         progress(len(offered), len(offered))
         if not taken:
             reasons = (
@@ -205,8 +222,8 @@ class Enroller:
             raise GalleryError(msg, hint="give each subject a sharp, frontal photograph with one face in it")
         return Gallery(tuple(_subject(name, taken[name]) for name in sorted(taken)), tuple(refused), tuple(duplicates))
 
-    def _reference(self, entry: Entry, sha256: str) -> tuple[Reference, Float32]:
-        frame = still(photograph.read(entry.file))
+    def _reference(self, entry: Entry, content: bytes, sha256: str) -> tuple[Reference, Float32]:
+        frame = still(photograph.decode(content))
         faces, quality = self.portrait(frame)
         patch = frame.patch(alignment(faces.points)[0], SIDE)
         return (
@@ -220,15 +237,7 @@ class Enroller:
         Raises:
             PhotographError: no face, several faces, or too poor a face.
         """
-        faces = self._portraitist.faces(frame)
-        if len(faces) == 0:
-            msg = "no face was found"
-            raise PhotographError(msg, hint="use a photograph in which the face is large and in the light")
-        beside = int((faces.boxes[1:, 3] >= BESIDE * faces.boxes[0, 3]).sum())
-        if beside:
-            msg = f"{beside + 1} faces were found: it is not clear which one is meant"
-            raise PhotographError(msg, hint="cut the picture to the person who is meant")
-        faces = faces[:1]
+        faces = self._portraitist.meant(frame)
         quality = measure(frame, faces)
         if not quality.usable[0]:
             msg = f"the face is too poor: {quality.reason(0)}"

@@ -20,7 +20,7 @@ from houselights.page import template
 from houselights.policy import Known
 from houselights.record import Record
 from houselights.review import State
-from houselights.words import visible
+from houselights.words import said, visible
 
 WARNING = (
     "This is a lead and nothing more. Two people found two pictures alike. That is no proof of who is in the footage.",
@@ -56,7 +56,8 @@ def make(record: Record, number: str, recipient: str, to: str, reason: str, *, p
         SettingsError: there is no such candidate or recipient, or name or reason is empty.
         RecordError: it cannot be recorded, so there is none.
     """
-    if not to.strip() or not reason.strip():
+    to, reason = said(to), said(reason)
+    if not to or not reason:
         raise SettingsError("a lead sheet goes to somebody by name, for a reason", hint="add --to and --reason")
     with record.log.locked():
         state = review.find(record, number)
@@ -66,8 +67,8 @@ def make(record: Record, number: str, recipient: str, to: str, reason: str, *, p
             _check_export(record, state, recipient)
         if pair is None:  # it was confirmed by its pictures: somebody took them away since
             raise SettingsError(f"candidate {state.number[:8]} {review.BLIND}", hint="search again")
-        private = {"recipient": to.strip(), "reason": reason.strip(), "operator": operator()}
-        use.add("exported", {"what": "lead", "recipient": recipient}, private)
+        private = {"recipient": to, "reason": reason, "operator": operator()}
+        use.add("exported", {"what": "lead", "recipient": recipient, "candidate": state.number}, private)
         receipt = bytes(use.receipt("last")) if proof else None
         known = lead_sections.known_of(record, state)
         sections = (*lead_sections.sections(known), lead_sections.sent(known, recipient, private, use.last))

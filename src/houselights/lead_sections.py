@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from houselights import actors, cases, decoys, results, review
 from houselights.bulletin import rate_line
@@ -101,7 +102,7 @@ def known_of(record: Record, state: State) -> Known:
         states=tuple(review.states(record, number)),
         searches=tuple(results.of(record, state.case)),
         entries=tuple(entry for entry in everything if entry.use in uses),
-        names={actors.number(record, each.name): each.name for each in actors.listed(record)},
+        names=actors.names(record),
         rates=decoys.error_rates(record),
     )
 
@@ -223,7 +224,8 @@ def _reviewers(known: Known) -> Section:
         )
     head = ("Reviewer", "Decision", "Similar", "Different", "Not visible", "Not right about decoys")
     lines = (
-        "Each decided alone, without score, rank or name, before the other's decision could be seen.",
+        "The page they were given shows no score, rank or name, and nothing of the other's decision.",
+        "The first decision lay sealed until the second was made. Whether they talked with each other is not known.",
         "A decoy is a pair of pictures whose truth is known. In brackets: the 95 % interval.",
     )
     return Section("Who compared the pictures", lines=lines, tables=(Table("Both decisions", head, tuple(rows)),))
@@ -232,30 +234,43 @@ def _reviewers(known: Known) -> Section:
 def _evidence(known: Known) -> Section:
     found = known.state.entries
     told = tuple(
-        (day(each.time), known.name(each.facts["by"]), _text(known.record, each))
+        (day(each.time), known.name(each.facts["by"]), _evidence_text(known.record, each))
         for each in found
         if each.kind == "corroborated"
     )
     tables = (Table("Recorded and signed for", ("When", "By", "Evidence"), told),) if told else ()
     lines = () if told else ("None recorded: the status is LEAD, not corroborated.", MISSING)
-    return Section("Other evidence", lines=(*lines, *_since(found)), tables=tables)
+    return Section("Other evidence", lines=(*lines, *_since(known.record, found)), tables=tables)
 
 
-def _since(found: tuple[Entry, ...]) -> Iterator[str]:
+def _since(record: Record, found: tuple[Entry, ...]) -> Iterator[str]:
     """What was done because of the candidate, and what came of it."""
     for each in found:
         if each.kind == "action-recorded":
-            yield f"Action recorded {day(each.time)}: {each.facts['action']}."
+            yield f"Action recorded {day(each.time)}: {each.facts['action']}. {_facts_text(record, each)}."
         elif each.kind == "outcome-known":
             yield f"Found out by other means, recorded {day(each.time)}: {OUTCOMES[each.facts['outcome']]}."
 
 
-def _text(record: Record, entry: Entry) -> str:
+def _evidence_text(record: Record, entry: Entry) -> str:
     """The evidence that is sealed for an entry."""
+    told = _sealed(record, entry)
+    return "its text was erased" if told is None else str(told["evidence"])
+
+
+def _facts_text(record: Record, entry: Entry) -> str:
+    """What was stated of the moment of an action."""
+    told = _sealed(record, entry)
+    if told is None:
+        return "What was stated of the moment was erased"
+    stated = [f"{name}={str(value).lower()}" for name, value in sorted(told["facts"].items())]
+    return f"Stated of the moment: {', '.join(stated) or 'nothing'}"
+
+
+def _sealed(record: Record, entry: Entry) -> dict[str, Any] | None:
+    """The first part that is sealed for an entry; None where it was erased."""
     parts = record.store.opened(entry.payload) if entry.payload else ()
-    if not parts or len(parts[0]) == SIZE:
-        return "its text was erased"
-    return str(fields_of(parts[0])["evidence"])
+    return None if not parts or len(parts[0]) == SIZE else fields_of(parts[0])
 
 
 def _others(known: Known) -> Section:
@@ -323,7 +338,10 @@ def sent(known: Known, recipient: str, private: Mapping[str, str], entry: int) -
         ("Checkpoint", checkpoint.root.hex()),
         ("To check", "houselights log verify FILE.tlog-proof --key KEY, the key taken from somebody you trust"),
     )
-    line = "The log has an entry for this sheet, for both decisions and for every search. The receipt proves it."
+    line = (
+        "The receipt proves the entries of one use, the one named above: the search that found the candidate, both "
+        "decisions and this sheet. Case and other searches are uses of their own: whoever has the log can check them."
+    )
     return Section("For whom, and how to check it", lines=(line,), facts=facts)
 
 

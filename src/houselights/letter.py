@@ -15,7 +15,7 @@ from houselights.dossier import Dossier
 from houselights.errors import PolicyError, SettingsError
 from houselights.page import template
 from houselights.record import Record
-from houselights.words import count, name_of
+from houselights.words import count, name_of, said
 
 SCHEMA = "houselights/subject-report/1"
 LONGEST = 2_000  # characters of how it was checked
@@ -29,15 +29,16 @@ def make(record: Record, name: str, how: str, by: Passphrased | None) -> Dossier
         SettingsError: no name is given, there is no such actor, or the passphrase is wrong.
         RecordError: it cannot be recorded, so there is no dossier.
     """
-    if not name.strip() or len(how) > LONGEST:
+    how = said(how)
+    if not said(name) or len(how) > LONGEST:
         raise SettingsError(f"a letter needs a name, and how it was checked in {LONGEST:,} characters at most")
     name, use = name_of(name), record.use()
     with use.refusing("subject-report"):
-        if by is None or not how.strip():
+        if by is None or not how:
             hint = 'say who checked it, and how: --checked-by NAME --how "passport, at the desk"'
             raise PolicyError("nobody checked who asks for this letter", rule="identity-unchecked", hint=hint)
         facts = {"subject": record.pseudonym("subject", name)}
-        checked = {name: {"checked": how.strip()}}  # it may hold the number of a passport: it goes with the person
+        checked = {name: {"checked": how}}  # it may hold the number of a passport: it goes with the person
         actors.signed(use, "subject-reported", facts, by, private={"operator": operator()}, subjects=checked)
     return dossier.of(record, traces.of(record, name), use.number)
 

@@ -28,7 +28,7 @@ from houselights.facts import WORDS
 from houselights.gallery import Reference, Subject
 from houselights.templates import fuse
 from houselights.types import Float64
-from houselights.words import name_of
+from houselights.words import name_of, said
 
 SOURCE_WORDS = (
     "consent", "own-photograph", "custody-image", "court-order", "missing-person-report", "venue-record",
@@ -228,7 +228,7 @@ class Watchlist:
             for each in entry.portraits
         )  # fmt: skip
         qualities = [each.quality for each in entry.portraits]
-        return Subject(entry.subject, references, templates, fuse(templates, qualities), entry.category)
+        return Subject(entry.subject, references, templates, fuse(templates, qualities), entry.category, entry.minor)
 
     def turned(self, entry: Listed) -> Listed:
         """An entry with its templates rotated by the newest matrix."""
@@ -284,7 +284,7 @@ def bounded(what: str, text: str) -> str:
         SettingsError: it is empty or has more than 100 characters.
     """
     name = name_of(text)
-    length = 0 if name == name_of("") else len(name)  # also of what is nothing but characters that nobody sees
+    length = len(name) if said(text) else 0
     if not 1 <= length <= LONGEST_NAME:
         raise SettingsError(f"the name of a {what} has 1 to {LONGEST_NAME} characters, this one {length}")
     return name
@@ -293,7 +293,7 @@ def bounded(what: str, text: str) -> str:
 def _text(what: str, text: str) -> str:
     if len(text) > LONGEST_TEXT:
         raise SettingsError(f"the {what} in words has {len(text)} characters, {LONGEST_TEXT} are the most")
-    return text.strip().encode("utf-8", "backslashreplace").decode()
+    return said(text).encode("utf-8", "backslashreplace").decode()
 
 
 def _one_of(what: str, word: str, words: Sequence[str]) -> None:

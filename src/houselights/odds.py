@@ -145,7 +145,8 @@ def _parse(text: str, name: str) -> Calibration:
         schema = document.pop("schema")
         columns = {name: tuple(map(float, document[name])) for name in ("rates", "scores")}
         found = Calibration(**{**document, **columns})
-    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        _check_types(found, schema)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as fault:
         msg = f"calibration '{name}' is not a document of schema {SCHEMA}"
         raise CalibrationError(msg, hint=hint) from fault
     if schema != SCHEMA:
@@ -158,6 +159,12 @@ def _parse(text: str, name: str) -> Calibration:
         msg = f"calibration '{name}': rates must fall within 0 to 1 and scores rise, with at least two of each"
         raise CalibrationError(msg, hint=hint)
     return found
+
+
+def _check_types(found: Calibration, schema: object) -> None:
+    words, counts = (schema, found.model, found.sha256, found.data), (found.people, found.comparisons)
+    if not all(isinstance(each, str) for each in words) or not all(type(each) is int for each in counts):
+        raise TypeError
 
 
 def _bound(calibration: Calibration, model: Model) -> Calibration:

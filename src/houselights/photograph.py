@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import stat
 import warnings
@@ -21,6 +22,7 @@ SUFFIXES = frozenset(
     for name in ("jpg", "jpeg", "jpe", "png", "webp", "bmp", "tif", "tiff", "heic", "heif", "avif", "pgm", "ppm", "jp2")
 )
 LARGEST = 1 << 27  # pixels: 16384 x 8192, as for footage; some 400 MB as RGB
+LARGEST_FILE = 1 << 30  # bytes: as many pixels of 16 bits, not packed, and some more
 _WANTED = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM", "JPEG2000", "HEIF", "AVIF", "GIF")
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 _TURNS = {
@@ -66,25 +68,41 @@ Image.init()
 FORMATS = tuple(name for name in _WANTED if name in Image.OPEN)
 
 
-def read(path: Path) -> UInt8:
+def contents(path: Path) -> bytes:
+    """All bytes of a picture file, read once: who hashes them decodes these and does not open the file again.
+
+    Raises:
+        PhotographError: not there, not readable, no regular file, or of more than 2**30 bytes.
+    """
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            kind = "a folder" if path.is_dir() else "a pipe or a device"
+            msg = f"is {kind}, expected a file"
+            raise PhotographError(msg)
+        if about.st_size > LARGEST_FILE:
+            msg = f"is of {about.st_size} bytes, {LARGEST_FILE} are the most"
+            raise PhotographError(msg, hint="is it a film? Save the picture as JPEG, or scale it down")
+        return path.read_bytes()
+    except FileNotFoundError as fault:
+        msg = "is not there"
+        raise PhotographError(msg, hint="check the name") from fault
+    except _BREAKS as fault:
+        raise _unreadable(fault) from fault
+
+
+def decode(content: bytes) -> UInt8:
     """The picture (height, width, 3) as full-range RGB, turned upright by its EXIF flag; of an animation the first one.
 
     Pictures of more than eight bits are scaled to eight, CMYK is converted, transparency is laid on grey.
 
     Raises:
-        PhotographError: not readable, not a picture, cut off, or of more than 2**27 pixels.
+        PhotographError: not a picture, cut off, or of more than 2**27 pixels.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            kind = "a folder" if path.is_dir() else "a pipe or a device"
-            msg = f"is {kind}, expected a file"
-            raise PhotographError(msg)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damaged EXIF blocks and the like: the pixels decide
-            return _read(path)
-    except FileNotFoundError as fault:
-        msg = "is not there"
-        raise PhotographError(msg, hint="check the name") from fault
+            return _decode(content)
     except UnidentifiedImageError as fault:
         msg = "is not a picture this program reads"
         raise PhotographError(msg, hint="whole files of JPEG, PNG, WebP, TIFF, BMP and HEIC are") from fault
@@ -92,8 +110,21 @@ def read(path: Path) -> UInt8:
         msg = f"is larger than {LARGEST} pixels"
         raise PhotographError(msg, hint="scale it down first") from fault
     except _BREAKS as fault:
-        msg = f"cannot be read: {getattr(fault, 'strerror', None) or str(fault) or type(fault).__name__}"
-        raise PhotographError(msg, hint="the file may be cut off: copy it again from its source") from fault
+        raise _unreadable(fault) from fault
+
+
+def read(path: Path) -> UInt8:
+    """The picture of a file whose hash nobody needs; see `decode`.
+
+    Raises:
+        PhotographError: as `contents` and `decode` raise it.
+    """
+    return decode(contents(path))
+
+
+def _unreadable(fault: BaseException) -> PhotographError:
+    msg = f"cannot be read: {getattr(fault, 'strerror', None) or str(fault) or type(fault).__name__}"
+    return PhotographError(msg, hint="the file may be cut off: copy it again from its source")
 
 
 def declared(content: bytes) -> str | None:
@@ -165,8 +196,8 @@ def _inflated(packed: bytes, most: int) -> bytes:
         return b""
 
 
-def _read(path: Path) -> UInt8:
-    with Image.open(path, formats=FORMATS) as image:
+def _decode(content: bytes) -> UInt8:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         if image.width * image.height > LARGEST:
             raise Image.DecompressionBombError
         image.load()

@@ -16,6 +16,7 @@ from houselights.errors import PolicyError, SettingsError
 from houselights.facts import PLACE, WORDS, Value
 from houselights.settings import setup
 from houselights.types import Authority, Purpose
+from houselights.words import said
 
 FIXED = ("action", "answered_for", "approvals", "category", "compares", "date", "justified", "mode", "purpose",
          "quality_ok", "recipient", "subjects")  # fmt: skip
@@ -35,6 +36,7 @@ class Known:
     """
 
     justified: bool = False
+    subject_minor: bool | None = None
     approvals: int = 0
     category: str | None = None
     quality_ok: bool | None = None
@@ -65,7 +67,7 @@ def authority(purpose: str, basis: str | None, authorised_by: str | None) -> Aut
         PolicyError: no such purpose, or a basis or an authoriser is missing.
     """
     known = purpose_of(purpose)
-    basis, authorised_by = (basis or "").strip(), (authorised_by or "").strip()
+    basis, authorised_by = said(basis or ""), said(authorised_by or "")
     if known is Purpose.CONSENTED:
         basis, authorised_by = basis or CONSENT, authorised_by or operator()
     missing = [name for name, value in (("--basis", basis), ("--authorised-by", authorised_by)) if not value]

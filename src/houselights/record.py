@@ -15,7 +15,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -33,12 +33,14 @@ from houselights.custody import (
     Note,
     Tree,
     canonical,
+    last_entry,
     leaf_hash,
     read_entries,
 )
 from houselights.disclosure import Disclosure
-from houselights.entry import ERASED_WORDS, Entry, check_private
+from houselights.entry import ERASED_WORDS, UNKNOWN_FACT, Entry, check_private
 from houselights.errors import PolicyError, RecordError
+from houselights.facts import PLACE
 from houselights.files import whole
 from houselights.log import Log, Signer
 from houselights.proofs import Receipt, inclusion, payload_hash
@@ -47,7 +49,9 @@ from houselights.words import name_of
 
 UNKNOWN = "1970-01-01T00:00:00Z"  # until the entry's turn has come
 DERIVED = ("names", "disclosure", "signing", "store")  # what keys are made from the one that is kept
-RULES = "in force"
+RULES, SETUP = "in force", "setup"
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+"""A moment in UTC, to the second, as entries state it."""
 SECRET = 32  # bytes of the key, and of each key that is made from it
 Clock = Callable[[], datetime]
 Opened = Literal["none", "last", "all"]
@@ -106,13 +110,14 @@ class Record:
             file.write(software.encode())
 
     def state_rules(self) -> None:
-        """An entry for each pack of rules that was switched on or off, or changed, since the last use.
+        """Entries for what `houselights.toml` says otherwise than at the last use: packs, the place, the schedule.
 
         Raises:
             RecordError: it cannot be recorded.
             SettingsError: `houselights.toml` says what it may not.
         """
-        now = {pack.name: pack.sha256 for pack in settings.setup().enabled}
+        found = settings.setup()
+        now = {pack.name: pack.sha256 for pack in found.enabled}
         with self.log.locked():
             before = json.loads(self.store.document("rules", RULES) or b"{}")
             for name in sorted(before.keys() | now.keys()):
@@ -123,6 +128,22 @@ class Record:
                     self.use().add("policy-changed", {"pack": name, "sha256": new, "change": "enabled"})
             if before != now:
                 self.store.keep("rules", RULES, canonical(now))
+            stated = canonical(_stated(found))
+            if stated != self.store.document("rules", SETUP):
+                self.use().add("setup-changed", _stated(found))
+                self.store.keep("rules", SETUP, stated)
+
+    def now(self) -> datetime:
+        """The time in UTC, to the second, never before the newest entry's: setting a clock back puts nothing off."""
+        told = self.clock().astimezone(UTC).replace(microsecond=0)
+        size = self.log.checkpoint().size
+        if size == 0:
+            return told
+        try:
+            newest = Entry.parse(last_entry(self.folder, size))
+        except CustodyError as fault:
+            raise RecordError(f"the log in '{self.folder}' is not whole: {fault}") from fault
+        return max(told, datetime.strptime(newest.time, TIME).replace(tzinfo=UTC))
 
     @property
     def key(self) -> Key:
@@ -314,7 +335,7 @@ class Use:
             with self.record.log.locked():  # entries stand in the order of their times
                 if self._resumed and _chain(self.record.entries(), self.number) != self.entries:
                     raise RecordError(f"somebody went on with use '{self.number}' meanwhile", hint="try it again")
-                entry = bytes(replace(draft, time=self.record.clock().strftime("%Y-%m-%dT%H:%M:%SZ")))
+                entry = bytes(replace(draft, time=self.record.clock().strftime(TIME)))
                 self._broken = True
                 self.last = self.record.log.append([entry])
                 self.entries.append(entry)
@@ -359,6 +380,14 @@ class Use:
     def receipt(self, opened: Opened = "none") -> Receipt:
         """The proof of this use so far; see `Record.receipt`."""
         return self.record.prove(self.last, self.entries, opened)
+
+
+def _stated(found: settings.Setup) -> dict[str, str | int]:
+    """What the settings say of the place and of how long things are kept, as an entry states it."""
+    words = {True: "yes", False: "no", None: UNKNOWN_FACT}
+    place = {name: found.place.get(name) for name in PLACE}
+    said = {name: words[value] if isinstance(value, bool | None) else value for name, value in place.items()}
+    return {**said, **asdict(found.schedule)}
 
 
 def _chain(entries: Sequence[bytes], number: str) -> list[bytes]:

@@ -182,7 +182,7 @@ def enter(request: Request, record: Record, films: Mapping[str, str]) -> Case | 
     people = photographs_of([*_offered(request.keep)[0], *_offered(request.hide)[0]])
     scope = Scope(films=films, subjects=people, since_s=request.since_s, until_s=request.until_s)
     earlier = cases.find(record, request.case) if request.case else None
-    return cases.enter(record, request.authority, scope, earlier, request.opening)
+    return cases.enter(record, request.authority, scope, earlier, request.opening, leaves=True)
 
 
 def _record_start(use: Use, request: Request, sha256: str, case: Case | None) -> dict[str, object]:

@@ -60,6 +60,7 @@ def keep(
     """Seal what a search found, and say so in the log; with pictures of its candidates where people review it.
 
     Raises:
+        PolicyError: nobody approved its urgent case in time: nothing of it is kept.
         RecordError: it cannot be sealed, or not be recorded.
         ModelError: the detector, which finds the faces to cover, cannot be loaded.
     """
@@ -70,8 +71,9 @@ def keep(
     categories = {each.name: each.category for each in subjects if each.category}
     kept = Kept(result, tuple(each.name for each in subjects), pictures, facts, categories)
     with record.log.locked():
-        scope = cases.current(record, result.record.case).scope
-        for name in () if scope.watchlist else set(kept.subjects) - scope.subjects.keys():
+        case = cases.current(record, result.record.case)
+        cases.check_readable(record, case, leaves=False)
+        for name in set(kept.subjects) - case.scope.subjects.keys():
             kept = _without(kept, name)  # they were erased while the search ran
         _write(record, kept)
         facts_kept = {"case": result.record.case, "candidates": len(kept.result.candidates)}
@@ -86,7 +88,7 @@ def of(record: Record, case: Case) -> list[Kept]:
 
 
 def opened(use: Use, case: Case, kept: Kept, how: Iterable[str]) -> None:
-    """Return if what was found may be shown in these ways: `terminal`, `json`, `report`, `page`; it is recorded then.
+    """Return if what was found may be shown as `terminal`, `pipe`, `json`, `report` or `page`; it is recorded.
 
     Raises:
         PolicyError: it may not.

@@ -6,13 +6,13 @@ The part that must not wait, cases whose time is over, runs before every command
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from houselights import cases, detections, watchlist
 from houselights.config import cache_dir
 from houselights.entry import Entry
-from houselights.record import Record
+from houselights.record import TIME, Record
 from houselights.schedule import Schedule
 
 FADED = "faded"
@@ -36,9 +36,9 @@ def run(record: Record, schedule: Schedule, cache: Path | None = None) -> Swept:
     Raises:
         RecordError: it cannot be deleted, or not be recorded.
     """
-    moment = record.clock().astimezone(UTC)
+    moment = record.now()
     swept = Swept(
-        results=cases.expire(record, schedule.results),
+        results=cases.expire(record, schedule),
         watchlist_entries=watchlist.expire(record, moment),
         payloads=_fade(record, moment - timedelta(days=schedule.payloads)),
         detections=detections.expire(
@@ -51,7 +51,7 @@ def run(record: Record, schedule: Schedule, cache: Path | None = None) -> Swept:
 
 def _fade(record: Record, before: datetime) -> int:
     """Destroy the sealed parts of entries from before a moment; of how many that were not faded yet."""
-    limit = before.strftime(cases.TIME)
+    limit = before.strftime(TIME)
     with record.log.locked():
         done = int(record.store.document(FADED, FADED) or b"0")
         entries = record.entries()

@@ -8,7 +8,7 @@ Decoys come among the candidates, see `decoys.py`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,25 +114,25 @@ def agreed(decisions: Sequence[str]) -> str:
 def next_page(record: Record, by: Passphrased) -> Ticket | None:
     """The next pair for a reviewer, in an order of their own that no score has a part in; None where none waits.
 
+    What the log says of it is the same for candidates and decoys: every search of which something waits is opened, then
+    a pair is shown. Where no candidate waits there is nothing to open, and no decoy is shown.
+
     Raises:
         PolicyError: they are no reviewer, or the rules let none of what waits be opened.
         SettingsError: there is no such actor, or the passphrase is wrong.
-        RecordError: that it is opened cannot be recorded, so it is not shown.
+        RecordError: that it is opened and shown cannot be recorded, so it is not shown.
     """
     with record.log.locked():
         person = _reviewer(record, by)
-        states = {state.number: state for state in _waiting(record, person)}
-        pairs = {each.pair.number: each.pair for each in decoys.waiting(record, person)}
-        pairs |= {number: state.pair for number, state in states.items() if state.pair is not None}
-        refused: dict[str, PolicyError] = {}
-        for number in sorted(pairs, key=lambda each: record.pseudonym("order", f"{person}\0{each}")):
-            if number in states and not _opened(record, states[number], refused):
-                continue
-            ticket = _ticket(record, number, person)
-            return Ticket(ticket, _page(pairs[number], ticket))
-        for fault in refused.values():
-            raise fault
-        return None
+        decoys.settle(record)
+        pairs = _opened(record, _waiting(record, person))
+        if not pairs:
+            return None
+        pairs |= {each.pair.number: each.pair for each in decoys.waiting(record, person)}
+        number = min(pairs, key=lambda each: record.pseudonym("order", f"{person}\0{each}"))
+        record.use().add("pair-shown", {"by": person})
+        ticket = _ticket(record, number, person)
+        return Ticket(ticket, _page(pairs[number], ticket))
 
 
 def decide(record: Record, ticket: str, decision: str, features: Mapping[str, str], by: Passphrased) -> None:
@@ -247,15 +247,29 @@ def _waiting(record: Record, person: str) -> list[State]:
     return [state for state in states(record) if state.word in {FIRST, SECOND} and person not in state.given]
 
 
-def _opened(record: Record, state: State, refused: dict[str, PolicyError]) -> bool:
-    """Whether a search may be opened for review; it is recorded then. Each is asked for once."""
-    use = state.kept.use
-    if use not in refused:
+def _opened(record: Record, waiting: Iterable[State]) -> dict[str, Pair]:
+    """The pairs that may be shown, by number, once each of their searches was opened; the log says so then.
+
+    Raises:
+        PolicyError: none of the searches may be opened.
+    """
+    searches: dict[str, list[tuple[State, Pair]]] = {}
+    for state in waiting:
+        if (pair := state.pair) is not None:
+            searches.setdefault(state.kept.use, []).append((state, pair))
+    found: dict[str, Pair] = {}
+    refused: list[PolicyError] = []
+    for use, those in searches.items():
+        state, _ = those[0]
         try:
             results.opened(record.use(use), state.case, state.kept, ["page"])
         except PolicyError as fault:
-            refused[use] = fault
-    return use not in refused
+            refused.append(fault)
+        else:
+            found |= {pair.number: pair for _, pair in those}
+    if refused and not found:
+        raise refused[0]
+    return found
 
 
 def _page(pair: Pair, ticket: str) -> str:

@@ -196,6 +196,12 @@ class Store:
             (after,) = base.execute("SELECT count(*) FROM documents").fetchone()
         return int(before - after)
 
+    def count(self, holder: str) -> int:
+        """How many documents lie under a holder's key."""
+        query = "SELECT count(*) FROM documents JOIN keys ON keys.id = documents.key WHERE holder = ?"
+        with self._open() as base:
+            return int(base.execute(query, (holder,)).fetchone()[0])
+
     def drop(self, kind: str, number: str) -> bool:
         """Delete one document, which may lie under another holder's key; whether there was one.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from houselights.errors import SettingsError
+from houselights.words import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Table:
             SettingsError: it is none.
         """
         value = self.values.get(key)
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not said(value):
             raise SettingsError(f"{self.at(key)}: '{key}' has to be words")
         return value
 
@@ -113,8 +114,10 @@ def read_table(file: Path, allowed: Iterable[str], hint: str | None = None) -> T
         table = Table(file, text, "this file", tomllib.loads(text))
     except (OSError, UnicodeDecodeError) as fault:
         raise SettingsError(f"'{file}' cannot be read ({fault})", hint=hint) from fault
-    except tomllib.TOMLDecodeError as fault:
+    except ValueError as fault:  # TOMLDecodeError is one, and so is what a number of 5000 digits ends in
         raise SettingsError(f"{file}: {fault}") from fault
+    except RecursionError as fault:
+        raise SettingsError(f"{file}: tables or lists lie too deep in each other to be read", hint=hint) from fault
     table.only(allowed)
     return table
 

@@ -6,15 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from houselights import cases, disclosure, results, watchlist
 from houselights.custody import SIZE, fields_of
 from houselights.entry import Entry
-from houselights.manifest import built
 from houselights.record import Record
-from houselights.result import Candidate
 from houselights.words import name_of
 
 NUMBER = re.compile(rb'"([0-9a-f]{32}|[0-9a-f]{64})"')
@@ -90,13 +87,6 @@ def _people(record: Record) -> set[str]:
         people = {name for case in known for name in case.scope.subjects}
         people |= {name for case in known for kept in results.of(record, case) for name in kept.subjects}
         return people | {entry.subject for each in watchlist.names(record) for entry in watchlist.listed(record, each)}
-
-
-def candidates(trace: Trace) -> Iterator[Candidate]:
-    """The person's candidates that a sealed part of an entry tells of."""
-    for part in trace.own:
-        for told in part.get("candidates", ()):
-            yield built(Candidate, told, Path("a sealed part"))
 
 
 def is_own(chain: Iterable[Trace]) -> bool:

@@ -59,7 +59,7 @@ def add(
         GalleryError: no photograph can be used, or the list's templates come from another recogniser.
     """
     name, wanted = bounded("watchlist", name), wanted.checked()
-    until = wanted.last_moment(record.clock(), setup().schedule.watchlists)
+    until = wanted.last_moment(record.now(), setup().schedule.watchlists)
     if by is None and actors.has_authoriser(record):
         hint = "sign the addition with --by NAME; another person reviews it"
         raise PolicyError("an entry of a watchlist needs two people", rule="two-people", hint=hint)
@@ -93,7 +93,7 @@ def review(record: Record, name: str, subject: str, by: Passphrased) -> Listed:
     """
     with record.log.locked():
         held, entry = _find(record, name, subject)
-        now = record.clock()
+        now = record.now()
         if entry.state(now) == "expired":
             msg = f"the entry of '{entry.subject}' expired on {entry.until[:10]}"
             raise PolicyError(msg, rule="retention", hint="remove it, and add it again if it is still needed")
@@ -116,7 +116,7 @@ def active(record: Record, name: str, model_sha256: str) -> tuple[Gallery, tuple
         GalleryError: nobody is left, or the list's templates come from another recogniser.
         SettingsError: there is no such list.
     """
-    now = record.clock()
+    now = record.now()
     with record.log.locked():  # nobody renews it meanwhile
         held = _held(record, name)
         _check_recogniser(held, model_sha256)
@@ -132,6 +132,12 @@ def active(record: Record, name: str, model_sha256: str) -> tuple[Gallery, tuple
         hint = f"`houselights watchlist show '{held.name}'` shows what each entry lacks"
         raise GalleryError(f"watchlist '{held.name}' has nobody to search for:{reasons}", hint=hint)
     return Gallery(subjects, (), ()), left_out
+
+
+def hashes(record: Record, name: str) -> dict[str, tuple[str, ...]]:
+    """The SHA-256 of the photographs of everybody who is searched for from a list; raises as `listed` does."""
+    entries = (each for each in listed(record, name) if each.state(record.now()) == "searched")
+    return {each.subject: tuple(portrait.sha256 for portrait in each.portraits) for each in entries}
 
 
 def names(record: Record) -> tuple[str, ...]:
@@ -185,7 +191,7 @@ def erase(record: Record, subject: str) -> int:
         on = [(held, _entry(record, held, subject)) for held in _lists(record)]
         found = [(held, entry) for held, entry in on if entry is not None]
         photographs = {portrait.sha256 for _, entry in found for portrait in entry.portraits}
-        content = canonical({"since": record.clock().strftime(TIME)})
+        content = canonical({"since": record.now().strftime(TIME)})
         for number in _suppressions(record, subject, photographs):  # first: it only ever forbids more
             record.store.keep("suppressed", number, content)
         _destroy(record, found, "erased")
@@ -212,7 +218,7 @@ def renew(record: Record, name: str) -> int:
 
 
 def _new_list(record: Record, name: str, recogniser: str, side: int) -> Watchlist:
-    created, matrices = record.clock().strftime(TIME), {"1": secret_matrix(side)}
+    created, matrices = record.now().strftime(TIME), {"1": secret_matrix(side)}
     return Watchlist(_list_number(record, name), name, recogniser, created, matrices)
 
 
@@ -223,7 +229,7 @@ def _new_entry(record: Record, held: Watchlist, wanted: Wanted, subject: Subject
         source=wanted.source, source_text=wanted.source_text, image=wanted.image,
         image_date=wanted.image_date.isoformat(), minor=wanted.minor, justification=wanted.justification,
         portraits=held.portraits(subject, number), offered=len(wanted.photographs), matrix=held.newest,
-        added=record.clock().strftime(TIME), until=until,
+        added=record.now().strftime(TIME), until=until,
     )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from decimal import Decimal
 JOINERS = "\u200c\u200d"  # they shape letters in Persian, Hindi and others
 KEPT = {"\n", *JOINERS}
 UNSEEN = {"Cc", "Cf", "Cs"}
+INK = "LNPS"  # letters, numbers, punctuation, symbols; a mark is seen only on one of them
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol that are drawn as nothing
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 MARKS = 5  # at most so many on a time scale: their words stay apart on a phone
 
@@ -65,6 +67,12 @@ def visible(value: object) -> object:
     if type(value) is not str:  # what the template engine has made safe is a subclass of str
         return value
     return "".join(f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in UNSEEN and c not in KEPT else c for c in value)
+
+
+def said(text: str) -> str:
+    """The text without white space around it, empty where nothing in it can be seen."""
+    seen = any(unicodedata.category(c)[0] in INK and c not in BLANK for c in text)
+    return text.strip() if seen else ""
 
 
 def name_of(text: str) -> str:
