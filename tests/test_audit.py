@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from houselights.actors import statement
 from houselights.audit import Cases
 from houselights.custody import CustodyError
 from houselights.entry import Entry
+from houselights.facts import PLACE
 from houselights.record import Record
+from houselights.schedule import Schedule
 
 LOG = "example.org/log"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -131,6 +133,8 @@ OPENED = Step(
     }, "Cy",
 )  # fmt: skip
 URGENT = OPENED.but(urgent=True)
+SETUP = Step("setup-changed", "setup", dict.fromkeys(PLACE, "unknown") | asdict(Schedule(cases=40)))
+TOO_FAR = "its end is more than 40 days away, which the retention schedule says"
 APPROVED = Step("case-approved", "case", IN_CASE, "Ana")
 EXTENDED = Step("case-extended", "case", IN_CASE | {"until": moment(60 * DAY)}, "Ana")
 CLOSED = Step("case-closed", "case", IN_CASE | {"why": "done"})
@@ -287,12 +291,12 @@ CASES: list[Twins] = [
     ("extended when closed", (OPENED, CLOSED, EXTENDED), (OPENED, EXTENDED, CLOSED), LATE_EXTENSION),
     ("extended to before", (OPENED, EXTENDED.but(until=moment(5)).at(5)), (OPENED, EXTENDED.but(until=moment(6)).at(5)),
      "its end is not after its time"),
-    ("extended for years", (OPENED, EXTENDED.but(until=moment(367 * DAY))),
-     (OPENED, EXTENDED.but(until=moment(366 * DAY))), "its end is more than 366 days away"),
+    ("extended for years", (SETUP, OPENED, EXTENDED.but(until=moment(41 * DAY))),
+     (SETUP, OPENED, EXTENDED.but(until=moment(40 * DAY))), TOO_FAR),
     ("ended when opened", (OPENED.but(until=moment(0)),), (OPENED.but(until=moment(1)),),
      "its end is not after its time"),
-    ("open for years", (OPENED.but(until=moment(366 * DAY + 0.01)),), (OPENED.but(until=moment(366 * DAY)),),
-     "its end is more than 366 days away"),
+    ("open for years", (SETUP, OPENED.but(until=moment(40 * DAY + 0.01))), (SETUP, OPENED.but(until=moment(40 * DAY))),
+     TOO_FAR),
     ("waits, and nobody signed", (replace(OPENED, by=""),), (OPENED,),
      "the case waits for another person, and nobody signed its opening"),
     ("urgent, and does not wait", (URGENT.but(waits=False, purpose="consented"),), (URGENT.but(purpose="consented"),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,7 @@ BOTH = f"witness a {W['X1']}\nwitness b {W['X2']}\n"
         (f"witness a {SPACED}\n", 1, "is no key"),
         (f"witness a {Key('x', COSIGNATURE, bytes(31))}\n", 1, "is no key"),
     ],
+    ids=map(str, count()),  # keys are new in each process
 )
 def test_a_policy_that_is_not_as_specified_is_refused_with_its_line(text: str, line: int, said: str) -> None:
     """A policy is read strictly, and the error names the line."""

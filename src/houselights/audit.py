@@ -24,9 +24,8 @@ from houselights.cases import UNASKED
 from houselights.custody import CustodyError
 from houselights.entry import SIGNED, Entry
 from houselights.record import TIME
-from houselights.schedule import URGENT_FILE_HOURS
+from houselights.schedule import LONGEST, URGENT_FILE_HOURS
 
-LONGEST = timedelta(days=366)  # of a case, from its opening or extension to its end
 URGENT = timedelta(hours=URGENT_FILE_HOURS)
 GRACE = timedelta(hours=24)  # a command that was at work when an urgent case ran out may begin further uses for so long
 BEFORE = ("software-changed", "setup-changed", "policy-changed")
@@ -141,11 +140,13 @@ class Cases:
         self._begun: dict[str, Mapping[str, Any]] = {}  # by use, what the first entry of a search or release states
         self._urgent: deque[_Case] = deque()  # in the order of their openings
         self._has_authoriser = False  # once there is one, there always is
+        self._longest = timedelta(days=LONGEST)  # of a case, from its opening or extension to its end
 
     def faults(self, entry: Entry) -> Iterator[str]:
         """What is wrong with the next entry, or with what should have stood before it."""
         facts, number = entry.facts, entry.facts.get("case")
         yield from self._overdue(entry)
+        self._note(entry)
         if entry.kind == "case-opened":
             yield from self._opened(entry)
         elif number in self._cases:
@@ -162,7 +163,14 @@ class Cases:
             yield from self._looked(entry)
         elif entry.kind == "results-opened" or _is_lead(entry):
             yield from self._shown(entry)
-        elif entry.kind == "actor-changed" and facts["role"] == "authoriser":
+        elif entry.kind == "case-extended":
+            yield from self._end(entry)
+
+    def _note(self, entry: Entry) -> None:
+        """What later entries are checked against."""
+        if entry.kind == "setup-changed":
+            self._longest = timedelta(days=entry.facts["cases"])
+        elif entry.kind == "actor-changed" and entry.facts["role"] == "authoriser":
             self._has_authoriser = True
 
     def _overdue(self, entry: Entry) -> Iterator[str]:
@@ -174,6 +182,13 @@ class Cases:
             if not case.approved and (case.kept or not case.closed):
                 yield f"nobody approved the urgent case {case.facts['case'][:8]} in time, and it was not ended"
 
+    def _end(self, entry: Entry) -> Iterator[str]:
+        until = entry.facts["until"]
+        if until <= entry.time:
+            yield "its end is not after its time"
+        elif until > _plus(entry.time, self._longest):
+            yield f"its end is more than {self._longest.days} days away, which the retention schedule says"
+
     def _opened(self, entry: Entry) -> Iterator[str]:
         facts, number = entry.facts, entry.facts["case"]
         if self._has_authoriser and facts["purpose"] in UNASKED and not facts["waits"]:
@@ -182,7 +197,7 @@ class Cases:
             yield "the case waits for another person, and nobody signed its opening"
         if facts["urgent"] and not facts["waits"]:
             yield "the case is urgent, and waits for nobody"
-        yield from _end(entry)
+        yield from self._end(entry)
         if number != entry.use or number in self._cases:
             yield "a case is opened under a number that is not its own"
         case = self._cases.setdefault(number, _case(entry))
@@ -331,16 +346,7 @@ def _approved(entry: Entry, case: _Case) -> Iterator[str]:
 def _extended(entry: Entry, case: _Case) -> Iterator[str]:
     if case.is_over(entry.time):
         yield "the case was extended when it was over"
-    yield from _end(entry)
     case.until = entry.facts["until"]
-
-
-def _end(entry: Entry) -> Iterator[str]:
-    until = entry.facts["until"]
-    if until <= entry.time:
-        yield "its end is not after its time"
-    elif until > _plus(entry.time, LONGEST):
-        yield f"its end is more than {LONGEST.days} days away"
 
 
 def _closed(entry: Entry, case: _Case) -> Iterator[str]:
