@@ -435,6 +435,18 @@ def test_a_part_that_is_none_is_refused(since: float | None, until: float | None
         replace(SCOPE, since_s=since, until_s=until)
 
 
+def test_urgency_is_not_repeated(record: Record, clock: Clock) -> None:
+    """R22: after an urgent case that nobody approved there is no second one about the same person and film."""
+    opened(record, urgent=True)
+    clock.pass_by(48 * HOUR)
+    cases.expire(record, Schedule())
+    with pytest.raises(PolicyError, match="a second one is not opened"):
+        opened(record, urgent=True)
+    opened(record)
+    opened(record, urgent=True, scope=replace(SCOPE, films={OTHER: "street.mp4"}))
+    opened(record, urgent=True, scope=replace(SCOPE, subjects={"Aunt": (OTHER,)}))
+
+
 def test_an_urgent_case_needs_a_signature_for_any_purpose(record: Record) -> None:
     """Urgency is somebody's to answer for."""
     with pytest.raises(PolicyError, match="needs two people"):

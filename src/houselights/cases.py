@@ -145,6 +145,8 @@ def open_case(record: Record, authority: Authority, scope: Scope, how: Opening =
         )
         raise PolicyError(f"a case for '{authority.purpose}' needs two people", rule="approval-needed", hint=hint)
     with record.log.locked():
+        if how.urgent:
+            _check_first(record, scope)
         opened = now(record)
         case = Case(
             number=(use := record.use()).number,
@@ -180,6 +182,15 @@ def open_case(record: Record, authority: Authority, scope: Scope, how: Opening =
         else:
             actors.signed(use, "case-opened", facts, how.by, private=private, subjects=people)
         return _keep(record, case)
+
+
+def _check_first(record: Record, scope: Scope) -> None:
+    """Return if no urgent case about the same people and films ended unapproved."""
+    for case in listed(record):
+        same = case.scope.subjects.keys() & scope.subjects.keys() and case.scope.films.keys() & scope.films.keys()
+        if case.why == "not-approved" and same:
+            msg = f"the urgent case {case.number[:8]} about the same was not approved: a second one is not opened"
+            raise PolicyError(msg, rule="approval-needed", hint="open one that waits for its approval")
 
 
 def enter(

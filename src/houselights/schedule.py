@@ -76,8 +76,8 @@ KEPT: Mapping[str, Kept] = {
         "it has expired: it leaves the list and is deleted",
     ),
     "payloads": Kept(
-        "what is sealed beside the entries of the log: names, basis, names of films",
-        "the use",
+        "what is sealed beside the entries of the log, and cases that ended: names, basis, names of films",
+        "the use, or the end of the case",
         "their keys are destroyed; the log's entries, which hold no names, stay",
     ),
     "detections": Kept(
