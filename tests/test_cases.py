@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from houselights import actors, audit, cases, custody
-from houselights.cases import UNASKED, Case, Opening, Scope
+from houselights.case import UNASKED, Case, Opening, Scope, check_at
 from houselights.entry import Entry
 from houselights.errors import PolicyError, SettingsError
-from houselights.record import Record, Use
+from houselights.record import TIME, Record, Use
 from houselights.schedule import Schedule
 from houselights.types import Authority, Purpose
 
@@ -546,18 +546,18 @@ def test_nothing_is_done_that_a_case_does_not_allow(wanted: dict[str, Any], *, u
     """R13: thousands of requests against cases in every state: allowed if and only if the rule says so."""
     opening = datetime(2026, 3, 1, 12, tzinfo=UTC)
     case = Case(
-        number="ca" * 16, authority=SEARCH, scope=INSIDE, opened=opening.strftime(cases.TIME),
+        number="ca" * 16, authority=SEARCH, scope=INSIDE, opened=opening.strftime(TIME),
         until="2026-03-31T12:00:00Z", urgent=urgent, waits=True, approved_by="b" * 32 if wanted["approved"] else "",
-        closed=opening.strftime(cases.TIME) if wanted["closed"] else "",
+        closed=opening.strftime(TIME) if wanted["closed"] else "",
     )  # fmt: skip
-    moment = (opening + wanted["hours"] * HOUR).strftime(cases.TIME)
+    moment = (opening + wanted["hours"] * HOUR).strftime(TIME)
     authority = Authority(wanted["purpose"], wanted["basis"], SEARCH.authorised_by)
     scope = Scope(
         films=dict.fromkeys(wanted["films"], "film"), subjects=wanted["people"],
         since_s=wanted["since"], until_s=wanted["until"],
     )  # fmt: skip
     try:
-        cases.check_at(case, moment, authority, scope)
+        check_at(case, moment, authority, scope)
         done = True
     except PolicyError:
         done = False

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from conftest import GREEN, Unwatched
 from typer.testing import CliRunner
 
 from houselights import actors, cases, cli, cli_case, config, policy, results
+from houselights.case import plus
 from houselights.entry import Entry
 from houselights.errors import PolicyError, SettingsError
 from houselights.record import Record
@@ -114,7 +116,7 @@ def test_two_people_open_a_case(film: Path, run: Run, staff: Record, tmp_path: P
     run(*search, "--json", tmp_path / "r.json")
     end = cases.find(staff, number).opened[:10]
     assert "cannot end at" in run("case", "extend", number[:8], "--until", end, by=ANA, fails=SettingsError)
-    later = re.sub(r"T.*", "", cases._plus(cases.now(staff), cases.timedelta(days=20)))
+    later = re.sub(r"T.*", "", plus(cases.now(staff), timedelta(days=20)))
     assert f"until {later}T00:00:00Z" in run("case", "extend", number[:8], "--until", later, by=ANA)
     other = next(each for each in sorted((film / "gallery").iterdir()) if each != person.parent)
     swapped = ("search", film / "event.mp4", "--gallery", other.parent, "--case", number[:8])

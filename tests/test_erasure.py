@@ -18,7 +18,7 @@ from test_watchlist import Synthetic, wanted_of
 from typer.testing import CliRunner
 
 from houselights import audit, cases, config, custody, erasure, letter, results, review, traces, watchlist
-from houselights.cases import Scope
+from houselights.case import Scope
 from houselights.cli_log import log_app
 from houselights.entry import Entry
 from houselights.erasure import erase_subject

@@ -47,7 +47,7 @@ from uses import state as settings_file
 
 from houselights import batch, cases, consequence, lead, policy, results, review
 from houselights.batch import Request
-from houselights.cases import Opening
+from houselights.case import Opening
 from houselights.custody import CustodyError
 from houselights.entry import DECISION_WORDS, RECIPIENT_WORDS, Entry
 from houselights.errors import PolicyError, SettingsError

@@ -40,7 +40,7 @@ from houselights import (
     watchlist,
 )
 from houselights.audit import Signatures
-from houselights.cases import Case, Opening, Scope
+from houselights.case import Case, Opening, Scope
 from houselights.cli_person import subject_report_command
 from houselights.dossier import Dossier, Step
 from houselights.entry import Entry

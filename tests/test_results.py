@@ -13,7 +13,7 @@ from conftest import Silent
 from test_cases import BO, CY, SEARCH, Clock, bytes_at_rest, staffed
 
 from houselights import batch, cases, demo, models, report, results
-from houselights.cases import Case, Opening
+from houselights.case import PLAIN, Case, Opening
 from houselights.entry import Entry
 from houselights.errors import PolicyError
 from houselights.record import Record
@@ -138,7 +138,7 @@ def test_an_urgent_search_is_read_on_the_screen_and_ends(film: Path, staffed: Pa
     assert cases.expire(record, Schedule()) == 1
     assert results.of(record, cases.current(record, case.number)) == []
     with pytest.raises(PolicyError, match="is over"):
-        batch.run(replace(request, opening=cases.PLAIN, case=case.number, leaves=False), record, Silent())
+        batch.run(replace(request, opening=PLAIN, case=case.number, leaves=False), record, Silent())
 
 
 def test_a_search_waits_for_approval_and_goes_on_with_its_number(film: Path, staffed: Path, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_search_waits_for_approval_and_goes_on_with_its_number(film: Path, sta
     assert "search-started" not in {Entry.parse(each).kind for each in record.entries()}
     (case,) = cases.listed(record)
     cases.approve(record, case, BO)
-    again = replace(request, opening=cases.PLAIN, case=case.number[:8])
+    again = replace(request, opening=PLAIN, case=case.number[:8])
     assert batch.run(again, record, Silent()).result.record.case == case.number
     with pytest.raises(PolicyError, match="footage ends at 1 s"):
         batch.run(replace(again, until_s=2.0), record, Silent())

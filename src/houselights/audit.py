@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from houselights.actors import REVIEWERS, statement
-from houselights.cases import UNASKED
+from houselights.case import UNASKED
 from houselights.custody import CustodyError
 from houselights.entry import SIGNED, Entry
 from houselights.record import TIME

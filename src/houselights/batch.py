@@ -21,7 +21,7 @@ import cv2
 from houselights import cases, intake, models, policy, watchlist
 from houselights import footage as footages
 from houselights import search as searches
-from houselights.cases import Case, Opening, Scope
+from houselights.case import PLAIN, Case, Opening, Scope, check_film
 from houselights.config import cache_dir, operator
 from houselights.detections import FOLDER, Detections, key
 from houselights.errors import Error, FootageError, PolicyError, RecordError, SettingsError
@@ -80,7 +80,7 @@ class Request:
     """What is stated of this use for the packs of rules, see docs/policy.md."""
     case: str | None = None
     """The number of the case this is done in; a case of its own is opened where None."""
-    opening: Opening = cases.PLAIN
+    opening: Opening = PLAIN
     """How that is opened."""
     leaves: bool = True
     """Whether what is found leaves the screen: of an urgent case that nobody approved it may not."""
@@ -355,7 +355,7 @@ def _permitted(films: list[_Film], request: Request, use: Use, case: Case | None
                 with use.refusing("search", film.sha256):
                     intake.check(use.record, film.sha256, film.path.name, request.authority.purpose)
                     if case is not None:
-                        cases.check_film(case, film.sha256, film.path.name)
+                        check_film(case, film.sha256, film.path.name)
             seen.append(film)
         except PolicyError as fault:
             refusals.append(fault)

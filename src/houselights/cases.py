@@ -11,119 +11,33 @@ is looked for in what lies sealed in the store.
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import NoReturn
+from dataclasses import replace
+from datetime import timedelta
 
 from houselights import actors
 from houselights.actors import Passphrased
+from houselights.case import (
+    PLAIN,
+    UNASKED,
+    Case,
+    Opening,
+    Scope,
+    check_at,
+    check_open,
+    check_readable_at,
+    plus,
+    stays,
+)
 from houselights.config import operator
-from houselights.custody import canonical
 from houselights.entry import Entry
 from houselights.errors import PolicyError, SettingsError
-from houselights.record import TIME, Record, Use, sealable
-from houselights.schedule import URGENT_FILE_HOURS, Schedule
+from houselights.record import TIME, Record, Use
+from houselights.schedule import Schedule
 from houselights.settings import setup
-from houselights.types import Authority, Purpose
+from houselights.types import Authority
 from houselights.words import said
 
-UNASKED = (
-    Purpose.MISSING_PERSON, Purpose.VICTIM_IDENTIFICATION, Purpose.CRIME_SUSPECT, Purpose.VENUE_EXCLUSION,
-)  # fmt: skip
-"""Purposes for which people are looked for who did not ask for it: these need approval and review."""
 SHORTEST_NUMBER = 6  # digits of a case's number that a person has to type
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """What a case is about. Nothing else is looked at in it."""
-
-    films: Mapping[str, str]
-    """Names by SHA-256."""
-    subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Photographs, by SHA-256, of each subject."""
-    watchlist: str = ""
-    """The watchlist that they stand on; empty where photographs name them."""
-    since_s: float | None = None
-    until_s: float | None = None
-    """The part of each film, in seconds; all of it where None."""
-    place: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse a part of the footage that is none.
-
-        Raises:
-            SettingsError: its ends are no times, or in the wrong order.
-        """
-        ends = [each for each in (self.since_s, self.until_s) if each is not None]
-        if not all(math.isfinite(each) and each >= 0 for each in ends) or sorted(set(ends)) != ends:
-            raise SettingsError(f"footage from {self.since_s} s to {self.until_s} s is no part of any")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """How a case is opened."""
-
-    until: str | None = None
-    """When it ends, UTC; as late as may be where None."""
-    urgent: bool = False
-    justification: str = ""
-    by: Passphrased | None = None
-    """Who signs for it."""
-
-
-PLAIN = Opening()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A case as it stands."""
-
-    number: str
-    authority: Authority
-    scope: Scope
-    opened: str
-    """UTC, ISO 8601 to the second, as all times here."""
-    until: str
-    urgent: bool = False
-    waits: bool = False
-    """Whether it needs an approval."""
-    justification: str = ""
-    """Why somebody is looked for who is else not: a minor."""
-    opened_by: str = ""
-    """Pseudonym of the actor who signed the opening; empty where nobody had to."""
-    approved_by: str = ""
-    approved: str = ""
-    closed: str = ""
-    why: str = ""
-    """Why it was closed: done, expired, not-approved, withdrawn."""
-    deleted: int = 0
-    """How many results were deleted, or are about to be."""
-
-    @property
-    def is_approved(self) -> bool:
-        """Whether it needs no approval, or has it."""
-        return not self.waits or bool(self.approved_by)
-
-    @property
-    def urgent_until(self) -> str:
-        """When an urgent case that nobody approved ends."""
-        return _plus(self.opened, timedelta(hours=URGENT_FILE_HOURS))
-
-    def state(self, now: str) -> str:
-        """One of: closed, expired, not approved, urgent, waits for approval, open."""
-        if self.closed:
-            return f"closed: {self.why}"
-        if now >= self.until:
-            return "expired"
-        if self.is_approved:
-            return "open"
-        if not self.urgent:
-            return "waits for approval"
-        return f"urgent, not approved: ends {self.urgent_until}" if now < self.urgent_until else "not approved in time"
 
 
 def open_case(record: Record, authority: Authority, scope: Scope, how: Opening = PLAIN) -> Case:
@@ -173,7 +87,7 @@ def open_case(record: Record, authority: Authority, scope: Scope, how: Opening =
             "basis": authority.basis,
             "authorised_by": authority.authorised_by,
             "operator": operator(),
-            "scope": {**_told(scope), "subjects": []},  # each subject's part is sealed under a key of its own
+            "scope": {**scope.told(), "subjects": []},  # each subject's part is sealed under a key of its own
             "justification": case.justification,
         }
         people = {name: {"photographs": list(each)} for name, each in scope.subjects.items()}
@@ -208,7 +122,7 @@ def enter(
         PolicyError: that may not be done in it, or it still waits for approval.
     """
     if earlier is None and how.urgent and leaves:
-        _stays("an urgent case", "search without --json and --report")
+        stays("an urgent case", "search without --json and --report")
     case = earlier or open_case(record, authority, scope, how)
     check(record, case, authority, scope)
     check_readable(record, case, leaves=leaves)
@@ -229,7 +143,7 @@ def current(record: Record, number: str) -> Case:
     content = record.store.document("case", number)
     if content is None:
         raise PolicyError(f"case {number[:8]} was erased", rule="case-expired", hint="open another one")
-    return _read(content)
+    return Case.parse(content)
 
 
 def find(record: Record, number: str) -> Case:
@@ -249,7 +163,7 @@ def find(record: Record, number: str) -> Case:
 
 def listed(record: Record) -> list[Case]:
     """All cases, the newest first."""
-    cases = [_read(content) for content in record.store.documents("case").values()]
+    cases = [Case.parse(content) for content in record.store.documents("case").values()]
     return sorted(cases, key=lambda case: (case.opened, case.number), reverse=True)
 
 
@@ -261,7 +175,7 @@ def approve(record: Record, case: Case, by: Passphrased) -> Case:
     """
     with record.log.locked():
         case = current(record, case.number)
-        _check_open(case, now(record))
+        check_open(case, now(record))
         if case.is_approved:
             return case
         if case.opened_by == (approver := actors.number(record, by[0])):
@@ -280,7 +194,7 @@ def extend(record: Record, case: Case, until: str, by: Passphrased) -> Case:
     """
     with record.log.locked():
         case = current(record, case.number)
-        _check_open(case, now(record))
+        check_open(case, now(record))
         end = _end(until, now(record))
         actors.signed(record.use(case.number), "case-extended", {"case": case.number, "until": end}, by)
         return _keep(record, replace(case, until=end))
@@ -380,7 +294,7 @@ def _expire(record: Record, number: str, schedule: Schedule) -> int:
         content, moment = record.store.document("case", number), now(record)
         if content is None:
             return 0
-        case = _read(content)
+        case = Case.parse(content)
         late = case.urgent and not case.is_approved
         if late and (case.closed or moment >= min(case.urgent_until, case.until)):
             left = record.store.count(holder(case))
@@ -389,9 +303,9 @@ def _expire(record: Record, number: str, schedule: Schedule) -> int:
         if not case.closed and moment >= case.until:
             case = close(record, case, "expired")
         gone = 0
-        if case.closed and moment >= _plus(case.closed, timedelta(days=schedule.results)):
+        if case.closed and moment >= plus(case.closed, timedelta(days=schedule.results)):
             gone = delete_results(record, case, "retention")
-        if case.closed and moment >= _plus(case.closed, timedelta(days=schedule.payloads)):
+        if case.closed and moment >= plus(case.closed, timedelta(days=schedule.payloads)):
             record.store.destroy(above(case))
         return gone
 
@@ -405,68 +319,9 @@ def check(record: Record, case: Case, authority: Authority, scope: Scope) -> Non
     check_at(current(record, case.number), now(record), authority, scope)
 
 
-def check_at(case: Case, moment: str, authority: Authority, scope: Scope) -> None:
-    """Return if something may be done at a moment in a case as it stands; raises as `check` does."""
-    _check_open(case, moment)
-    if not case.is_approved and not case.urgent:
-        number = case.number[:8]
-        hint = f"an authoriser: `houselights case approve {number} --by NAME`; then the same again with --case {number}"
-        raise PolicyError(f"case {number} waits for approval", rule="approval-needed", hint=hint)
-    for what, wanted, fixed in (
-        ("purpose", authority.purpose, case.authority.purpose),
-        ("basis", authority.basis, case.authority.basis),
-        ("authoriser", authority.authorised_by, case.authority.authorised_by),
-        ("watchlist", scope.watchlist, case.scope.watchlist),
-    ):
-        if wanted != fixed:
-            _out(case, f"its {what} is '{fixed}', not '{wanted}'")
-    for sha256, name in scope.films.items():
-        check_film(case, sha256, name)
-    check_people(case, scope.subjects)
-    _check_part(case, scope)
-
-
-def check_film(case: Case, sha256: str, name: str) -> None:
-    """Return if a film is one of a case's.
-
-    Raises:
-        PolicyError: it is not.
-    """
-    if sha256 not in case.scope.films:
-        _out(case, f"the film '{name}' is not one of its films")
-
-
-def check_people(case: Case, subjects: Mapping[str, tuple[str, ...]]) -> None:
-    """Return if people, by name, with these photographs, by SHA-256, are those of a case.
-
-    Raises:
-        PolicyError: they are not.
-    """
-    for name, photographs in subjects.items():
-        if not set(photographs) <= set(case.scope.subjects.get(name, ())):
-            known = "has other photographs of" if name in case.scope.subjects else "does not name"
-            _out(case, f"it {known} '{name}'")
-
-
 def check_readable(record: Record, case: Case, *, leaves: bool) -> None:
-    """Return if what a case found may be opened; `leaves` says that it leaves the seal, into a file or another's hands.
-
-    Raises:
-        PolicyError: nobody approved it in time, or nobody has approved it yet and it would leave the screen.
-    """
-    case = current(record, case.number)
-    if case.is_approved:
-        return
-    if case.closed or now(record) >= case.urgent_until:
-        raise PolicyError(f"case {case.number[:8]} was not approved in time", rule="case-expired", hint="open another")
-    if leaves:
-        number = case.number[:8]
-        _stays(f"case {number}", f"an authoriser approves it: `houselights case approve {number} --by NAME`")
-
-
-def _stays(what: str, hint: str) -> NoReturn:
-    msg = f"nobody approved {what} yet: what it finds is shown on the screen alone"
-    raise PolicyError(msg, rule="approval-needed", hint=hint)
+    """Return if what a case found may be opened now; raises as `check_readable_at`."""
+    check_readable_at(current(record, case.number), now(record), leaves=leaves)
 
 
 def now(record: Record) -> str:
@@ -474,29 +329,8 @@ def now(record: Record) -> str:
     return record.now().strftime(TIME)
 
 
-def _check_part(case: Case, scope: Scope) -> None:
-    """Return if the part of the footage lies in the case's."""
-    low, high = case.scope.since_s, case.scope.until_s
-    if low is not None and (scope.since_s is None or scope.since_s < low):
-        _out(case, f"its footage begins at {low:g} s")
-    if high is not None and (scope.until_s is None or scope.until_s > high):
-        _out(case, f"its footage ends at {high:g} s")
-
-
-def _out(case: Case, why: str) -> None:
-    hint = "a case does not change: open another one for this"
-    raise PolicyError(f"this is not in case {case.number[:8]}: {why}", rule="case-scope", hint=hint)
-
-
-def _check_open(case: Case, moment: str) -> None:
-    late = case.urgent and not case.is_approved and moment >= case.urgent_until
-    if case.closed or moment >= case.until or late:
-        state = case.state(moment)
-        raise PolicyError(f"case {case.number[:8]} is over ({state})", rule="case-expired", hint="open another one")
-
-
 def _end(until: str | None, begin: str) -> str:
-    latest = _plus(begin, timedelta(days=setup().schedule.cases))
+    latest = plus(begin, timedelta(days=setup().schedule.cases))
     if until is None:
         return latest
     if not begin < until <= latest:
@@ -505,31 +339,6 @@ def _end(until: str | None, begin: str) -> str:
     return until
 
 
-def _plus(moment: str, span: timedelta) -> str:
-    return (datetime.strptime(moment, TIME).replace(tzinfo=UTC) + span).strftime(TIME)
-
-
 def _keep(record: Record, case: Case) -> Case:
-    record.store.keep("case", case.number, canonical(sealable({**asdict(case), "scope": _told(case.scope)})))
+    record.store.keep("case", case.number, bytes(case))
     return case
-
-
-def _told(scope: Scope) -> dict[str, object]:
-    """A scope as canonical JSON holds it, which has no fractions."""
-    seconds = {name: None if value is None else repr(value) for name, value in _part(scope).items()}
-    return {**asdict(scope), **seconds}
-
-
-def _part(scope: Scope) -> dict[str, float | None]:
-    return {"since_s": scope.since_s, "until_s": scope.until_s}
-
-
-def _read(content: bytes) -> Case:
-    fields = json.loads(content)
-    scope = fields["scope"]
-    for name in ("since_s", "until_s"):
-        scope[name] = None if scope[name] is None else float(scope[name])
-    scope["subjects"] = {name: tuple(each) for name, each in scope["subjects"].items()}
-    about = fields["authority"]
-    authority = Authority(Purpose(about["purpose"]), about["basis"], about["authorised_by"])
-    return Case(**{**fields, "authority": authority, "scope": Scope(**scope)})

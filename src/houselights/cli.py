@@ -34,7 +34,7 @@ from houselights import event as events
 from houselights import manifest as manifests
 from houselights import redact as redacting
 from houselights import release as releases
-from houselights.cases import Opening
+from houselights.case import Opening
 from houselights.cast import read_cast
 from houselights.cli_actor import ByOption, actor_app, intake_command, signer
 from houselights.cli_case import (

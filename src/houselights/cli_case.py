@@ -15,7 +15,7 @@ import typer
 from houselights import cases, display, intake, policy, report, results
 from houselights import footage as footages
 from houselights import watchlist as watchlists
-from houselights.cases import Case, Opening, Scope
+from houselights.case import Case, Opening, Scope
 from houselights.cli_actor import ByOption as SignedByOption
 from houselights.cli_actor import passphrase, signer
 from houselights.cli_log import one_of, ready, seconds_of, write

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from houselights import __version__, cases, intake, models, odds, policy, runtime
 from houselights import window as windows
 from houselights.batch import ALIKE_FMR, recorded
-from houselights.cases import Case, Opening, Scope
+from houselights.case import PLAIN, Case, Opening, Scope, check_people
 from houselights.check import check
 from houselights.config import cache_dir, operator
 from houselights.cover import Fill, Picture, picture_of
@@ -95,7 +95,7 @@ class Request:
     """Who signs a content credential in the released file; none is written where None."""
     case: str | None = None
     """The number of the case that people are compared in; a case of its own is opened where None."""
-    opening: Opening = cases.PLAIN
+    opening: Opening = PLAIN
     """How that is opened."""
 
     @property
@@ -375,7 +375,7 @@ class _Work:
         keep, hide = (_enrolled(enroller, paths) for paths in (request.keep, request.hide))
         for gallery in (keep, hide):  # a photograph may have been exchanged since
             if gallery is not None and self._case is not None:
-                cases.check_people(self._case, gallery.hashes)
+                check_people(self._case, gallery.hashes)
         alike = calibration.score_at(ALIKE_FMR)
         seen = scan(job, recogniser, alike, lambda seconds, _: self._watcher.progress(seconds))
         threshold = calibration.score_at(request.threshold_fmr)

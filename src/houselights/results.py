@@ -14,7 +14,7 @@ from typing import Any
 
 from houselights import cases, policy
 from houselights.batch import Outcome
-from houselights.cases import UNASKED, Case
+from houselights.case import UNASKED, Case
 from houselights.facts import Value
 from houselights.manifest import built
 from houselights.pictures import Picture, Pictures, candidate_pictures

@@ -14,7 +14,7 @@ from typing import Any
 
 from houselights import actors, cases, decoys, results
 from houselights.actors import Passphrased
-from houselights.cases import UNASKED, Case
+from houselights.case import UNASKED, Case
 from houselights.custody import canonical
 from houselights.decoys import Decoy, Pair
 from houselights.entry import DECISION_WORDS, Entry
