@@ -1,6 +1,7 @@
 """What may be done, asked before anything is decoded."""
 
-from dataclasses import fields, replace
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields, replace
 from pathlib import Path
 
 import pytest
@@ -328,3 +329,54 @@ def test_where_recognition_is_banned_hiding_everybody_still_runs(
     keeping = replace(plain, keep=(scene / "gallery",), authority=policy.authority("subject-access", "art. 15", "R."))
     with pytest.raises(PolicyError, match="us-ny-s7135"):
         release(replace(keeping, facts={"consent": "none"}), Record(tmp_path / "record"), Unwatched())
+
+
+NOBODY = Authority(Purpose.CRIME_SUSPECT, "", "")
+TYPED: list[tuple[Callable[[], object], str, str]] = [
+    (lambda: policy.purpose_of("stalking"), "'stalking' is not on the closed list", "closed-purposes"),
+    (lambda: policy.authority("crime-suspect", "warrant", None), "needs --authorised-by", "basis-and-authoriser"),
+    (lambda: policy.check_search(NOBODY, 1), "came without a basis or an authoriser", "basis-and-authoriser"),
+    (lambda: policy.check_search(replace(NOBODY, basis="b"), 1), "came without a basis", "basis-and-authoriser"),
+    (lambda: policy.check_search(replace(NOBODY, authorised_by="a"), 1), "without a basis", "basis-and-authoriser"),
+    (lambda: policy.check_open(NOBODY, 1), "came without a basis or an authoriser", "basis-and-authoriser"),
+    (lambda: policy.check_action("stop", NOBODY, Known(approvals=2)), "came without a basis", "basis-and-authoriser"),
+    (lambda: policy.check_export("court", NOBODY, 1), "came without a basis or an authoriser", "basis-and-authoriser"),
+    (lambda: policy.check_release(NOBODY, 1), "came without a basis or an authoriser", "basis-and-authoriser"),
+    (lambda: policy.check_release(None, 1), "came without a purpose", "basis-and-authoriser"),
+    (lambda: policy.check_release(SUSPECT, 1), "does not allow a release to compare", "purpose-allows-comparison"),
+    (lambda: policy.check_search(SUSPECT, 0), "a search needs at least one named subject", "named-subjects-only"),
+    (lambda: policy.check_search(replace(SUSPECT, purpose=Purpose.PUBLIC_RELEASE), 1),
+     "footage for public release is not searched", "public-release-is-not-searched"),
+    (lambda: policy.check_open(replace(SUSPECT, purpose=Purpose.PUBLIC_RELEASE), 1),
+     "footage for public release is not searched", "public-release-is-not-searched"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("asked", "words", "rule"), TYPED, ids=map(str, range(len(TYPED))))
+def test_what_no_pack_can_allow_is_refused_before_any_is_asked(
+    asked: Callable[[], object], words: str, rule: str
+) -> None:
+    """R13, R21: the program itself refuses in its own words, so that a pack that was altered opens nothing."""
+    with pytest.raises(PolicyError) as refused:
+        asked()
+    assert words in refused.value.message
+    assert refused.value.rule == rule
+
+
+def test_consent_is_the_basis_where_it_is_the_purpose() -> None:
+    """What is stated stays; what is not is consent, and the account that runs the program."""
+    assert policy.authority("consented", None, None) == Authority(
+        Purpose.CONSENTED, "consent of the people searched for", operator()
+    )
+    assert policy.authority("consented", "form 3", "Ana") == Authority(Purpose.CONSENTED, "form 3", "Ana")
+
+
+def test_nothing_is_known_unless_it_is() -> None:
+    """R37: without signed confirmations there are none, and facts of the program's own are nobody's to state."""
+    assert Known() == Known(justified=False, subject_minor=None, approvals=0, category=None, quality_ok=None)
+    assert set(policy.FIXED) == {
+        "action", "answered_for", "approvals", "category", "compares", "date", "justified", "mode", "purpose",
+        "quality_ok", "recipient", "subjects",
+    }  # fmt: skip
+    with pytest.raises(FrozenInstanceError):
+        Known().approvals = 2  # type: ignore[misc]
