@@ -106,3 +106,11 @@ def test_a_case_comes_back_as_it_was(
 def test_a_moment_later() -> None:
     """Moments are text that sorts in their order."""
     assert plus("2026-02-28T23:59:59Z", timedelta(seconds=1)) == "2026-03-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("case", [replace(CASE, waits=True), replace(URGENT, approved_by="a" * 32), CASE])
+def test_only_an_urgent_case_without_approval_ends_early(case: Case) -> None:
+    """R22: one that waits, or was approved, is not over after 48 hours: it can still be approved, and gone on with."""
+    check_open(case, "2026-03-20T00:00:00Z")
+    with pytest.raises(PolicyError):
+        check_open(URGENT, "2026-03-20T00:00:00Z")

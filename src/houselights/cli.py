@@ -38,9 +38,14 @@ from houselights.case import Opening
 from houselights.cast import read_cast
 from houselights.cli_actor import ByOption, actor_app, intake_command, signer
 from houselights.cli_case import (
+    AuthorisedByOption,
+    BasisOption,
     FactOption,
+    GalleryOption,
     JustificationOption,
+    PersonOption,
     UrgentOption,
+    WatchlistOption,
     case_app,
     facts_of,
     hand_out,
@@ -88,7 +93,6 @@ report_app = typer.Typer(no_args_is_help=True, help="Reports over many uses.")
 app.add_typer(report_app, name="report")
 
 CaseOption = Annotated[str | None, typer.Option(help="An open case: the first digits of its number.", metavar="NUMBER")]
-WatchlistOption = Annotated[str | None, typer.Option(help="A watchlist, in place of photographs.", metavar="NAME")]
 
 
 def main() -> None:
@@ -125,15 +129,11 @@ def search(
     ],
     *,
     purpose: Annotated[str | None, typer.Option(help=f"One of: {', '.join(Purpose)}.")] = None,
-    gallery: Annotated[
-        Path | None, typer.Option(help="One folder a subject with photographs, or one photograph a subject.")
-    ] = None,
-    person: Annotated[
-        list[Path] | None, typer.Option(help="A photograph of one person; the file's name is theirs. May be repeated.")
-    ] = None,
+    gallery: GalleryOption = None,
+    person: PersonOption = None,
     watchlist: WatchlistOption = None,
-    basis: Annotated[str | None, typer.Option(help="The law, warrant, contract or consent it rests on.")] = None,
-    authorised_by: Annotated[str | None, typer.Option(help="Who authorised it.")] = None,
+    basis: BasisOption = None,
+    authorised_by: AuthorisedByOption = None,
     json: Annotated[Path | None, typer.Option(help="Write the result as JSON; - is stdout.", metavar="FILE")] = None,
     report_file: Annotated[
         Path | None, typer.Option("--report", help="Write the result as one HTML file.", metavar="FILE.html")
@@ -217,8 +217,8 @@ def redact(
     purpose: Annotated[
         str | None, typer.Option(help=f"Needed with --keep and --hide: {', '.join(policy.RELEASES)}.")
     ] = None,
-    basis: Annotated[str | None, typer.Option(help="The law, request or consent it rests on.")] = None,
-    authorised_by: Annotated[str | None, typer.Option(help="Who authorised it.")] = None,
+    basis: BasisOption = None,
+    authorised_by: AuthorisedByOption = None,
     edits: Annotated[Path | None, typer.Option(help="Changes made by a person.", metavar="FILE.json")] = None,
     fill: Annotated[str, typer.Option(help="solid or silhouette.")] = "solid",
     colour: Annotated[str, typer.Option(help="Of the covers.", metavar="RRGGBB")] = Fill().colour,

@@ -36,6 +36,15 @@ ByOption = Annotated[str, typer.Option(help="The authoriser who signs; asks for 
 UrgentOption = Annotated[
     bool, typer.Option("--urgent", help="Do not wait for the approval: it has to come in 48 hours, or all is deleted.")
 ]
+GalleryOption = Annotated[
+    Path | None, typer.Option(help="One folder a subject with photographs, or one photograph a subject.")
+]
+PersonOption = Annotated[
+    list[Path] | None, typer.Option(help="A photograph of one person; the file's name is theirs. May be repeated.")
+]
+WatchlistOption = Annotated[str | None, typer.Option(help="A watchlist, in place of photographs.", metavar="NAME")]
+BasisOption = Annotated[str | None, typer.Option(help="The law, warrant, contract or consent it rests on.")]
+AuthorisedByOption = Annotated[str | None, typer.Option(help="Who authorised it.")]
 FactOption = Annotated[
     list[str] | None,
     typer.Option(help="Stated of this use, for the rules: consent=written. May be repeated.", metavar="NAME=VALUE"),
@@ -69,15 +78,11 @@ def open_(
     footage: Annotated[list[Path], typer.Argument(help="The films, photographs and folders it is about.")],
     *,
     purpose: Annotated[str, typer.Option(help=f"One of: {', '.join(Purpose)}.")],
-    gallery: Annotated[
-        Path | None, typer.Option(help="One folder a subject with photographs, or one photograph a subject.")
-    ] = None,
-    person: Annotated[
-        list[Path] | None, typer.Option(help="A photograph of one person; the file's name is theirs. May be repeated.")
-    ] = None,
-    watchlist: Annotated[str | None, typer.Option(help="A watchlist, in place of photographs.", metavar="NAME")] = None,
-    basis: Annotated[str | None, typer.Option(help="The law, warrant, contract or consent it rests on.")] = None,
-    authorised_by: Annotated[str | None, typer.Option(help="Who authorised it.")] = None,
+    gallery: GalleryOption = None,
+    person: PersonOption = None,
+    watchlist: WatchlistOption = None,
+    basis: BasisOption = None,
+    authorised_by: AuthorisedByOption = None,
     since: Annotated[
         float | None, typer.Option("--from", parser=seconds_of, help="Its footage begins at this time.")
     ] = None,
