@@ -185,7 +185,13 @@ def test_an_unknown_number_is_refused(record: Record, number: str) -> None:
     case = opened(record)
     with pytest.raises(SettingsError, match="there is no case"):
         cases.find(record, number)
-    assert cases.find(record, case.number[: cases.SHORTEST_NUMBER]) == case
+    with pytest.raises(SettingsError, match="expected 6 digits or more"):
+        cases.find(record, case.number[:5])
+    assert cases.find(record, case.number[:6]) == case
+    cases._keep(record, replace(case, number=case.number[:20] + "0" * 12))
+    with pytest.raises(SettingsError, match="several cases begin"):
+        cases.find(record, case.number[:20])
+    assert cases.find(record, case.number) == case
 
 
 def test_names_that_are_no_text_lose_nothing(record: Record) -> None:
@@ -193,6 +199,26 @@ def test_names_that_are_no_text_lose_nothing(record: Record) -> None:
     name = os.fsdecode(b"caf\xe9.mp4")
     case = cases.open_case(record, OWN, replace(SCOPE, films={FILM: name}))
     cases.check(record, case, OWN, replace(SCOPE, films={FILM: name}))
+
+
+def test_a_case_is_entered_by_what_is_about_to_be_done(record: Record) -> None:
+    """R13, R22: a new case is opened for it, an earlier one must allow it; nothing urgent leaves the screen."""
+    assert cases.enter(record, OWN, SCOPE, None, leaves=True).authority == OWN
+    with pytest.raises(PolicyError, match="waits for approval"):
+        cases.enter(record, SEARCH, SCOPE, None, Opening(by=CY))
+    waiting = cases.listed(record)[0] if cases.listed(record)[0].waits else cases.listed(record)[1]
+    approved = cases.approve(record, waiting, ANA)
+    assert cases.enter(record, SEARCH, SCOPE, approved, leaves=True) == approved
+    with pytest.raises(PolicyError, match="is not one of its films"):
+        cases.enter(record, SEARCH, replace(SCOPE, films={OTHER: "street.mp4"}), approved)
+    count = len(cases.listed(record))
+    with pytest.raises(PolicyError, match="on the screen alone"):
+        cases.enter(record, SEARCH, SCOPE, None, Opening(by=CY, urgent=True), leaves=True)
+    assert len(cases.listed(record)) == count
+    urgent = cases.enter(record, SEARCH, SCOPE, None, Opening(by=CY, urgent=True))
+    with pytest.raises(PolicyError, match="on the screen alone"):
+        cases.enter(record, SEARCH, SCOPE, urgent, leaves=True)
+    assert cases.enter(record, SEARCH, SCOPE, urgent) == urgent
 
 
 # what may be done in it
@@ -489,6 +515,9 @@ def test_erasing_a_case_leaves_no_byte_of_it(record: Record) -> None:
     first = Entry.parse(record.use(case.number).entries[0])
     assert first.payload is not None
     assert all(len(part) == custody.SIZE for part in record.store.opened(first.payload))
+    assert said(record, case) == ["case-opened", "case-approved", "case-closed", "results-deleted"]
+    last = Entry.parse(record.entries()[-1])
+    assert (last.kind, last.facts["what"], last.facts["why"]) == ("erased", "case", "asked-by-subject")
     assert faults(record) == []
     with pytest.raises(PolicyError, match="was erased"):
         cases.check(record, case, SEARCH, SCOPE)
