@@ -314,12 +314,13 @@ def test_an_authoriser_extends_a_case(record: Record, clock: Clock) -> None:
     assert faults(record) == []
 
 
-def test_a_closed_case_stays_closed(record: Record) -> None:
+def test_a_closed_case_stays_closed(record: Record, clock: Clock) -> None:
     """Nothing more is done in it, an older copy of it opens nothing, and closing it again says nothing."""
     case = cases.approve(record, opened(record), ANA)
     closed = cases.close(record, case)
     assert (closed.why, closed.state(cases.now(record))) == ("done", "closed: done")
-    assert cases.close(record, case) == closed
+    clock.pass_by(HOUR)
+    assert cases.close(record, case, "withdrawn") == closed
     for stale in (case, closed):
         with pytest.raises(PolicyError, match="is over"):
             cases.check(record, stale, SEARCH, SCOPE)

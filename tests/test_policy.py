@@ -343,7 +343,7 @@ TYPED: list[tuple[Callable[[], object], str, str]] = [
     (lambda: policy.check_export("court", NOBODY, 1), "came without a basis or an authoriser", "basis-and-authoriser"),
     (lambda: policy.check_release(NOBODY, 1), "came without a basis or an authoriser", "basis-and-authoriser"),
     (lambda: policy.check_release(None, 1), "came without a purpose", "basis-and-authoriser"),
-    (lambda: policy.check_release(SUSPECT, 1), "people; these do: consented, subject-access", "purpose-allows-comparison"),
+    (lambda: policy.check_release(SUSPECT, 1), "these do: consented, subject-access", "purpose-allows-comparison"),
     (lambda: policy.check_search(SUSPECT, 0), "a search needs at least one named subject", "named-subjects-only"),
     (lambda: policy.check_search(replace(SUSPECT, purpose=Purpose.PUBLIC_RELEASE), 1),
      "footage for public release is not searched", "public-release-is-not-searched"),
