@@ -148,6 +148,10 @@ def test_where_nobody_can_approve_a_case_is_typed(tmp_path: Path) -> None:
     alone = Record(tmp_path / "record")
     case = cases.open_case(alone, SEARCH, SCOPE)
     assert (case.is_approved, case.approved_by, case.waits) == (True, "", False)
+    assert said(alone, case) == ["case-opened"]
+    facts = Entry.parse(alone.use(case.number).entries[0]).facts
+    both = f"{SEARCH.basis}\0{SEARCH.authorised_by}"
+    assert facts["authorisation"] == alone.pseudonym("authorisation", both) == cases.authorisation(alone, SEARCH)
     assert faults(alone) == []
 
 
@@ -325,6 +329,16 @@ def test_a_closed_case_stays_closed(record: Record, clock: Clock) -> None:
         with pytest.raises(PolicyError, match="is over"):
             cases.check(record, stale, SEARCH, SCOPE)
     assert said(record, case) == ["case-opened", "case-approved", "case-closed"]
+
+
+def test_closing_deletes_nothing_that_was_approved(record: Record) -> None:
+    """R22: what an approved case found stays for its days, urgent or not; closing one that waits is no refusal."""
+    for urgent in (False, True):
+        case = cases.approve(record, opened(record, urgent=urgent), ANA)
+        found(record, case)
+        assert cases.close(record, case).why == "done"
+        assert record.store.count(cases.holder(case)) == 1
+    assert cases.close(record, opened(record)).why == "done"
 
 
 # urgent
