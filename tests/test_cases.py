@@ -118,6 +118,21 @@ def test_a_case_fixes_what_it_is_about(record: Record) -> None:
     assert faults(record) == []
 
 
+def test_names_are_sealed_one_by_one(record: Record, clock: Clock) -> None:
+    """R9: a name and its photographs lie under a key of their own, not with the case's; the newest comes first."""
+    case = opened(record)
+    entry = Entry.parse(record.use(case.number).entries[0])
+    assert entry.payload is not None
+    own, person = record.store.opened(entry.payload)
+    assert b"Lost Child" not in own
+    assert PHOTOGRAPH.encode() not in own
+    assert b"gate.mp4" in own
+    assert custody.fields_of(person)["photographs"] == [PHOTOGRAPH]
+    clock.pass_by(HOUR)
+    later = opened(record)
+    assert [each.number for each in cases.listed(record)] == [later.number, case.number]
+
+
 @pytest.mark.parametrize(
     ("scope", "rule"),
     [(replace(SCOPE, films={}), "case-scope"), (replace(SCOPE, subjects={}), "named-subjects-only")],
@@ -171,6 +186,8 @@ def test_an_end_that_is_past_or_too_far_is_refused(record: Record, until: str) -
     """A case ends after it was opened, and within the retention schedule."""
     with pytest.raises(SettingsError, match="cannot end at"):
         cases.open_case(record, OWN, SCOPE, Opening(until=until))
+    latest = "2026-03-31T12:00:00Z"
+    assert cases.open_case(record, OWN, SCOPE, Opening(until=latest)).until == latest
 
 
 def test_the_schedule_says_how_long_a_case_runs(
@@ -382,6 +399,17 @@ def test_what_an_urgent_case_found_stays_on_the_screen(record: Record) -> None:
     cases.check_readable(record, case, leaves=True)
 
 
+def test_a_case_that_waits_ends_at_its_end(record: Record, clock: Clock) -> None:
+    """R22: the 48 hours are for urgent ones; another waits for its approval until the second at which it ends."""
+    case = opened(record)
+    clock.pass_by(timedelta(days=30, seconds=-1))
+    cases.expire(record, Schedule())
+    assert cases.current(record, case.number) == case
+    clock.pass_by(timedelta(seconds=1))
+    cases.expire(record, Schedule())
+    assert cases.current(record, case.number).why == "expired"
+
+
 def test_an_urgent_case_that_was_approved_goes_on(record: Record, clock: Clock) -> None:
     """Approved within 48 hours it is a case like others."""
     case = opened(record, urgent=True)
@@ -527,9 +555,11 @@ def test_erasing_a_case_leaves_no_byte_of_it(record: Record) -> None:
     assert not any(row[0] in bytes_at_rest(record) for row in mine)
     assert [each.number for each in cases.listed(record)] == [other.number]
     assert len(record.store.documents("result")) == 1
-    first = Entry.parse(record.use(case.number).entries[0])
+    first, others = (Entry.parse(record.use(each.number).entries[0]) for each in (case, other))
     assert first.payload is not None
+    assert others.payload is not None
     assert all(len(part) == custody.SIZE for part in record.store.opened(first.payload))
+    assert all(len(part) > custody.SIZE for part in record.store.opened(others.payload))
     assert said(record, case) == ["case-opened", "case-approved", "case-closed", "results-deleted"]
     last = Entry.parse(record.entries()[-1])
     assert (last.kind, last.facts["what"], last.facts["why"]) == ("erased", "case", "asked-by-subject")
