@@ -162,7 +162,7 @@ def test_where_nobody_can_approve_a_case_is_typed(tmp_path: Path) -> None:
     """Without an authoriser a case opens on what was typed, and says that nobody approved it."""
     alone = Record(tmp_path / "record")
     case = cases.open_case(alone, SEARCH, SCOPE)
-    assert (case.is_approved, case.approved_by, case.waits) == (True, "", False)
+    assert (case.is_approved, case.approved_by, case.opened_by, case.waits) == (True, "", "", False)
     assert said(alone, case) == ["case-opened"]
     facts = Entry.parse(alone.use(case.number).entries[0]).facts
     both = f"{SEARCH.basis}\0{SEARCH.authorised_by}"
@@ -509,8 +509,9 @@ def test_urgency_is_not_repeated(record: Record, clock: Clock) -> None:
     opened(record, urgent=True)
     clock.pass_by(48 * HOUR)
     cases.expire(record, Schedule())
-    with pytest.raises(PolicyError, match="a second one is not opened"):
+    with pytest.raises(PolicyError, match="a second one is not opened") as refused:
         opened(record, urgent=True)
+    assert refused.value.rule == "approval-needed"
     opened(record)
     opened(record, urgent=True, scope=replace(SCOPE, films={OTHER: "street.mp4"}))
     opened(record, urgent=True, scope=replace(SCOPE, subjects={"Aunt": (OTHER,)}))
@@ -564,8 +565,9 @@ def test_erasing_a_case_leaves_no_byte_of_it(record: Record) -> None:
     last = Entry.parse(record.entries()[-1])
     assert (last.kind, last.facts["what"], last.facts["why"]) == ("erased", "case", "asked-by-subject")
     assert faults(record) == []
-    with pytest.raises(PolicyError, match="was erased"):
+    with pytest.raises(PolicyError, match="was erased") as refused:
         cases.check(record, case, SEARCH, SCOPE)
+    assert refused.value.rule == "case-expired"
 
 
 def test_a_subject_who_was_forgotten_is_in_no_case(record: Record) -> None:
