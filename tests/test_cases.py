@@ -504,6 +504,24 @@ def test_a_part_that_is_none_is_refused(since: float | None, until: float | None
         replace(SCOPE, since_s=since, until_s=until)
 
 
+def test_a_case_that_is_over_and_told_costs_a_command_nothing(
+    record: Record, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commands end what is over first: where nothing is, they do not read the log for it."""
+    late, done = opened(record, urgent=True), cases.approve(record, opened(record), ANA)
+    for case in (late, done):
+        found(record, case)
+    cases.close(record, done)
+    clock.pass_by(timedelta(days=31))
+    assert cases.expire(record, Schedule()) == 2
+    monkeypatch.setattr(Record, "entries", lambda _: pytest.fail("the log was read"))
+    assert cases.expire(record, Schedule()) == 0
+    monkeypatch.undo()
+    found(record, cases.current(record, done.number))  # a search that ended after its case
+    assert cases.expire(record, Schedule()) == 1
+    assert faults(record) == []
+
+
 def test_urgency_is_not_repeated(record: Record, clock: Clock) -> None:
     """R22: after an urgent case that nobody approved there is no second one about the same person and film."""
     opened(record, urgent=True)

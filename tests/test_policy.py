@@ -13,7 +13,7 @@ from houselights import batch, demo, policy
 from houselights.config import operator
 from houselights.entry import RECIPIENT_WORDS, Entry
 from houselights.errors import PolicyError, SettingsError
-from houselights.facts import KINDS, WORDS
+from houselights.facts import ACTIONS, KINDS, WORDS
 from houselights.policy import Known
 from houselights.record import Record
 from houselights.release import Request, release
@@ -220,7 +220,7 @@ def test_who_opens_results_of_a_door_screens_nobody() -> None:
     policy.check_open(EXCLUSION, 1, None, TWO, mode="live")
 
 
-@pytest.mark.parametrize("action", policy.ACTIONS)
+@pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("approvals", [0, 1, 2])
 def test_nothing_is_done_before_two_people_confirmed(action: str, approvals: int) -> None:
     """R37: one person is not enough for any action, and nobody can state that there were two."""

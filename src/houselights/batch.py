@@ -141,6 +141,12 @@ class _Sought:
         """How many people that is."""
         return len(self.listed.subjects) if self.listed else len({each.subject for each in self.photographs})
 
+    def enrolled(self, rig: Rig, watcher: Watcher) -> Gallery:
+        """The gallery, whose templates are made now where they do not lie on a list."""
+        if self.listed is not None:
+            return self.listed
+        return Enroller(rig.detector_path, rig.recogniser).enrol(self.photographs, self.refused, watcher.gallery)
+
     @property
     def minor(self) -> bool | None:
         """Whether a list says that one of them is under age; None where there is no list, or it does not."""
@@ -183,20 +189,14 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
     sought = _sought(request, record, model, earlier)
     with record.refusing("search"):
         _check_policy(request, sought, said((earlier or request.opening).justification))
-    files, passed_over = footages.find(list(request.footage))
-    if not files:
-        names = ", ".join(f"'{path}'" for path in request.footage)
-        msg = f"no footage in {names}"
-        raise FootageError(msg, hint="name video files, photographs, or folders that hold some")
+    files, passed_over = _files(request)
     use = record.use()
     films = _permitted(_identified(files, request.jobs, watcher), request, use, earlier)
     scope = _scope(request, sought, films)
     with use.refusing("search"):
         case = cases.enter(record, request.authority, scope, earlier, request.opening, leaves=request.leaves)
     rig = Rig(model, request.calibration, request.threshold_fmr)
-    gallery = sought.listed or Enroller(rig.detector_path, rig.recogniser).enrol(
-        sought.photographs, sought.refused, watcher.gallery
-    )
+    gallery = sought.enrolled(rig, watcher)
     with use.refusing("search"):  # meanwhile a photograph may have been exchanged, or the case may have ended
         cases.check(record, case, request.authority, replace(scope, subjects=gallery.hashes))
     enrolled = time.perf_counter()
@@ -222,7 +222,7 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
             ),
             threshold=rig.threshold,
             footage=tuple(uses),
-            passed_over=tuple(Refusal(str(path), reason) for path, reason in passed_over),
+            passed_over=passed_over,
             candidates=found,
             appearances=searches.appearances(found),
             timing=Timing(
@@ -235,6 +235,16 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
         )
         _record_end(use, request, gallery, result, stated)
     return Outcome(result, gallery, use)
+
+
+def _files(request: Request) -> tuple[list[Path], tuple[Refusal, ...]]:
+    """The footage that was named, and what was passed over in its folders."""
+    files, passed_over = footages.find(list(request.footage))
+    if not files:
+        names = ", ".join(f"'{path}'" for path in request.footage)
+        msg = f"no footage in {names}"
+        raise FootageError(msg, hint="name video files, photographs, or folders that hold some")
+    return files, tuple(Refusal(str(path), reason) for path, reason in passed_over)
 
 
 def _sought(request: Request, record: Record, model: Model, case: Case | None) -> _Sought:
@@ -322,15 +332,14 @@ def _record_end(use: Use, request: Request, gallery: Gallery, result: Result, st
 
 def _identified(files: list[Path], jobs: int, watcher: Watcher) -> list[_Film]:
     """Every file with its SHA-256, or with why it cannot be read."""
-    done = 0
-    watcher.identified(done, len(files))
+    watcher.identified(0, len(files))
     films: list[_Film] = []
+    known: set[str] = set()
     with ThreadPoolExecutor(jobs) as pool:
         for film in pool.map(_identify, files):
-            known = {each.sha256 for each in films}
-            films.append(replace(film, again=bool(film.sha256) and film.sha256 in known))
-            done += 1
-            watcher.identified(done, len(files))
+            films.append(replace(film, again=film.sha256 in known))
+            known |= {film.sha256} - {""}
+            watcher.identified(len(films), len(files))
     return films
 
 

@@ -13,7 +13,7 @@ from houselights.actors import Passphrased
 from houselights.custody import canonical
 from houselights.errors import PolicyError, SettingsError
 from houselights.record import TIME, sealable
-from houselights.schedule import URGENT_FILE_HOURS
+from houselights.schedule import URGENT_FILE_HOURS, Schedule
 from houselights.types import Authority, Purpose
 
 UNASKED = (
@@ -99,6 +99,10 @@ class Case:
     """Why it was closed: done, expired, not-approved, withdrawn."""
     deleted: int = 0
     """How many results were deleted, or are about to be."""
+    told: int = 0
+    """How many of them the log says."""
+    ended: bool = False
+    """Whether the log says that it was closed."""
 
     @property
     def is_approved(self) -> bool:
@@ -121,6 +125,15 @@ class Case:
         about = fields["authority"]
         authority = Authority(Purpose(about["purpose"]), about["basis"], about["authorised_by"])
         return cls(**{**fields, "authority": authority, "scope": Scope.of(fields["scope"])})
+
+    def is_due(self, now: str, schedule: Schedule, *, has_results: bool) -> bool:
+        """Whether something of it is to be ended, deleted or told at a moment."""
+        late = self.urgent and not self.is_approved
+        if not self.closed:
+            return now >= (min(self.urgent_until, self.until) if late else self.until)
+        if not self.ended or self.told < self.deleted or now >= plus(self.closed, timedelta(days=schedule.payloads)):
+            return True
+        return has_results and (late or now >= plus(self.closed, timedelta(days=schedule.results)))
 
     def state(self, now: str) -> str:
         """One of: closed, expired, not approved, urgent, waits for approval, open."""

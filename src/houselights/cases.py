@@ -11,8 +11,10 @@ is looked for in what lies sealed in the store.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 from houselights import actors
 from houselights.actors import Passphrased
@@ -37,7 +39,8 @@ from houselights.settings import setup
 from houselights.types import Authority
 from houselights.words import said
 
-SHORTEST_NUMBER = 6  # digits of a case's number that a person has to type
+SHORTEST_NUMBER = 6  # digits of a number that a person has to type
+Numbered = TypeVar("Numbered")
 
 
 def open_case(record: Record, authority: Authority, scope: Scope, how: Opening = PLAIN) -> Case:
@@ -152,12 +155,22 @@ def find(record: Record, number: str) -> Case:
     Raises:
         SettingsError: there is none, or there are several.
     """
-    found = [case for case in listed(record) if case.number.startswith(number)]
+    known = {case.number: case for case in listed(record)}
+    return typed(number, known, "case", "`houselights case list` shows them")
+
+
+def typed(number: str, known: Mapping[str, Numbered], what: str, hint: str, where: str = "") -> Numbered:
+    """The one of those that are known by their numbers whose number begins with these digits.
+
+    Raises:
+        SettingsError: nothing has, or too few digits were typed to say which.
+    """
+    found = [each for name, each in known.items() if name.startswith(number)]
     if len(number) < SHORTEST_NUMBER or not found:
-        hint = "`houselights case list` shows them"
-        raise SettingsError(f"there is no case '{number}': expected {SHORTEST_NUMBER} digits or more", hint=hint)
+        msg = f"there is no {what} '{number}'{where}: expected {SHORTEST_NUMBER} digits or more"
+        raise SettingsError(msg, hint=hint)
     if len(found) > 1:
-        raise SettingsError(f"several cases begin with '{number}'", hint="add more of its digits")
+        raise SettingsError(f"several {what}s begin with '{number}'", hint="add more of its digits")
     return found[0]
 
 
@@ -213,10 +226,13 @@ def close(record: Record, case: Case, why: str = "done") -> Case:
             case = _keep(record, replace(case, closed=now(record), why=why))  # first: it only forbids
         if late:
             delete_results(record, case, "not-approved")
-        use = record.use(case.number)
-        if not _says(use, "case-closed"):  # or an earlier try was interrupted
-            use.add("case-closed", {"case": case.number, "why": case.why})
-        return current(record, case.number)
+        case = current(record, case.number)
+        if not case.ended:
+            use = record.use(case.number)
+            if all(entry.kind != "case-closed" for entry in _entries(use)):  # else an earlier try was interrupted
+                use.add("case-closed", {"case": case.number, "why": case.why})
+            case = _keep(record, replace(case, ended=True))
+        return case
 
 
 def erase(record: Record, case: Case, why: str) -> int:
@@ -226,16 +242,16 @@ def erase(record: Record, case: Case, why: str) -> int:
     """
     case = close(record, case, "withdrawn")
     delete_results(record, case, why)
-    gone = record.store.fade(_payloads(record, case))
+    gone = record.store.fade([each.payload for each in entries(record, case.number) if each.payload is not None])
     record.erase("case", case.number, why)
     return gone + record.store.destroy(above(case))  # last: until then it can be tried again
 
 
-def _payloads(record: Record, case: Case) -> list[str]:
-    """What is sealed beside the entries of a case and of everything that was done in it."""
-    entries = [Entry.parse(each) for each in record.entries()]
-    uses = {case.number, *(each.use for each in entries if each.facts.get("case") == case.number)}
-    return [each.payload for each in entries if each.use in uses and each.payload is not None]
+def entries(record: Record, number: str) -> list[Entry]:
+    """What the log says of a case and of everything that was done in it."""
+    everything = [Entry.parse(each) for each in record.entries()]
+    uses = {each.use for each in everything if each.facts.get("case") == number}
+    return [each for each in everything if each.use in uses]
 
 
 def holder(case: Case) -> str:
@@ -256,19 +272,17 @@ def delete_results(record: Record, case: Case, why: str) -> int:
         if left:
             case = _keep(record, replace(case, deleted=case.deleted + left))  # first: what was begun is known
             record.store.destroy(holder(case))
-        use = record.use(case.number)
-        stated = sum(entry.facts["results"] for entry in _entries(use) if entry.kind == "results-deleted")
-        if case.deleted > stated:
-            use.add("results-deleted", {"case": case.number, "results": case.deleted - stated, "why": why})
+        if case.deleted > case.told:
+            use = record.use(case.number)
+            stated = sum(entry.facts["results"] for entry in _entries(use) if entry.kind == "results-deleted")
+            if case.deleted > stated:  # else an earlier try was interrupted after its entry
+                use.add("results-deleted", {"case": case.number, "results": case.deleted - stated, "why": why})
+            _keep(record, replace(case, told=case.deleted))
         return left
 
 
 def _entries(use: Use) -> list[Entry]:
     return [Entry.parse(entry) for entry in use.entries]
-
-
-def _says(use: Use, kind: str) -> bool:
-    return any(entry.kind == kind for entry in _entries(use))
 
 
 def forget(record: Record, name: str) -> None:
@@ -286,7 +300,12 @@ def expire(record: Record, schedule: Schedule) -> int:
     What an urgent case found goes when nobody approved it in time, what another found some days after its end; the
     case itself, with who was looked for and why, when the payloads of its entries go.
     """
-    return sum(_expire(record, case.number, schedule) for case in listed(record))
+    moment, holders = now(record), record.store.holders()
+    return sum(
+        _expire(record, case.number, schedule)
+        for case in listed(record)
+        if case.is_due(moment, schedule, has_results=holder(case) in holders)
+    )
 
 
 def _expire(record: Record, number: str, schedule: Schedule) -> int:
@@ -300,10 +319,10 @@ def _expire(record: Record, number: str, schedule: Schedule) -> int:
             left = record.store.count(holder(case))
             case = close(record, case, "not-approved")
             return left
-        if not case.closed and moment >= case.until:
+        if (not case.closed and moment >= case.until) or (case.closed and not case.ended):
             case = close(record, case, "expired")
-        gone = 0
-        if case.closed and moment >= plus(case.closed, timedelta(days=schedule.results)):
+        gone, over = 0, bool(case.closed) and moment >= plus(case.closed, timedelta(days=schedule.results))
+        if over or case.told < case.deleted:
             gone = delete_results(record, case, "retention")
         if case.closed and moment >= plus(case.closed, timedelta(days=schedule.payloads)):
             record.store.destroy(above(case))

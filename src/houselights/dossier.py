@@ -5,7 +5,6 @@ Others' data is left out: it is counted, and what was typed loses their names.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -235,7 +234,7 @@ def of(record: Record, found: Traces, asked: str) -> Dossier:
         watchlists=tuple(writer.watchlists()),
         answers=tuple(writer.answers()),
         letters=tuple(_step(trace) for trace in letters if trace.entry.use != asked),
-        erased=_suppressed(record, found.names[0]),
+        erased=watchlist.suppressed_since(record, found.names[0]),
     )
 
 
@@ -363,12 +362,6 @@ class _Writer:
         """Answers to others about the films of the person's cases."""
         for index, entry, name in traces.answers(self._record, self._found.entries, self._films):
             yield Answer(self._plain(name), Step(index, entry.time, _words(entry)))
-
-
-def _suppressed(record: Record, name: str) -> str:
-    """Since when a name may not be put on a watchlist, because it was erased."""
-    content = record.store.document("suppressed", record.pseudonym("suppressed", f"name\0{name.casefold()}"))
-    return "" if content is None else str(json.loads(content)["since"])
 
 
 def _without(others: AbstractSet[str], own: Iterable[str]) -> Callable[[object], str]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from houselights.custody import CustodyError, canonical, fields_of
-from houselights.facts import PLACE, WORDS
+from houselights.facts import ACTIONS, PLACE, WORDS
 from houselights.types import Purpose
 
 VERSION = 1
@@ -72,9 +72,7 @@ PURPOSE = _one_of(*Purpose)
 UNSTATED = "unstated"
 UNKNOWN_FACT = "unknown"
 STATED = _one_of(*Purpose, UNSTATED)  # a release that compares nobody needs no purpose
-RECIPIENT_WORDS = (
-    "subject", "court", "defence", "prosecution", "oversight", "police", "press", "researcher", "venue", "public",
-)  # fmt: skip
+RECIPIENT_WORDS = tuple(word for word in WORDS["recipient"] if word != UNSTATED)
 RULE = _one_of(
     "closed-purposes", "basis-and-authoriser", "public-release-is-not-searched", "named-subjects-only",
     "purpose-allows-comparison", "intake-purpose", "case-needed", "case-expired", "case-scope", "approval-needed",
@@ -90,9 +88,9 @@ ERASED_WORDS = ("asked-by-subject", "retention", "court-order", "wrongly-recorde
 ROLE_WORDS = ("operator", "authoriser", "reviewer", "releaser", "auditor")
 SIGNATURE = _text("[0-9a-f]{128}")
 DECISION_WORDS = ("same-person", "different", "cannot-tell")
-CATEGORY_WORDS = ("consented", "missing", "victim", "wanted", "conduct", "dispute")
+CATEGORY_WORDS = tuple(word for word in WORDS["category"] if word != "other")
 """Why somebody stands on a watchlist."""
-ACTION_WORDS = ("refuse-admission", "eject", "stop", "none")
+ACTION_WORDS = (*ACTIONS, "none")
 """What may follow from a candidate."""
 OUTCOME_WORDS = ("true", "false", "unknown")
 

@@ -16,8 +16,10 @@ STATES = (
     "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VT", "VA", "WA", "WV", "WI", "WY",
 )  # fmt: skip
 CITIES = ("US-NY-NYC", "US-NY-other", "US-OR-Portland", "US-OR-other", "US-MI-Detroit", "US-MI-other")
+ACTIONS = ("refuse-admission", "eject", "stop")
+"""What may be done to a person because of a candidate, or not."""
 WORDS: Mapping[str, tuple[str, ...]] = {
-    "action": ("none", "search", "open-results", "refuse-admission", "eject", "stop", "release", "sell", "export"),
+    "action": ("none", "search", "open-results", *ACTIONS, "release", "sell", "export"),
     "mode": ("file", "live", "redact"),
     "purpose": (*Purpose, "unstated"),
     "category": ("consented", "missing", "victim", "wanted", "conduct", "dispute", "other"),

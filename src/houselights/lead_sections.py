@@ -93,15 +93,13 @@ class Known:
 
 def known_of(record: Record, state: State) -> Known:
     """Everything that record and store have of a candidate's case."""
-    everything = [Entry.parse(content) for content in record.entries()]
     number = state.case.number
-    uses = {entry.use for entry in everything if entry.facts.get("case") == number}
     return Known(
         record=record,
         state=state,
         states=tuple(review.states(record, number)),
         searches=tuple(results.of(record, state.case)),
-        entries=tuple(entry for entry in everything if entry.use in uses),
+        entries=tuple(cases.entries(record, number)),
         names=actors.names(record),
         rates=decoys.error_rates(record),
     )

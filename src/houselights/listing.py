@@ -26,6 +26,7 @@ from houselights.entry import CATEGORY_WORDS
 from houselights.errors import PolicyError, SettingsError
 from houselights.facts import WORDS
 from houselights.gallery import Reference, Subject
+from houselights.record import TIME
 from houselights.templates import fuse
 from houselights.types import Float64
 from houselights.words import name_of, said
@@ -40,7 +41,6 @@ IMAGE_WORDS = ("original", "still", "scan")
 MOST_PHOTOGRAPHS = 20  # of one entry
 LONGEST_NAME = 100  # characters
 LONGEST_TEXT = 2_000
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

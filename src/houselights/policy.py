@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from houselights.config import operator
 from houselights.decision import require
 from houselights.errors import PolicyError, SettingsError
-from houselights.facts import PLACE, WORDS, Value
+from houselights.facts import ACTIONS, PLACE, WORDS, Value
 from houselights.settings import setup
 from houselights.types import Authority, Purpose
 from houselights.words import said
@@ -24,8 +24,6 @@ FIXED = ("action", "answered_for", "approvals", "category", "compares", "date", 
 CONSENT = "consent of the people searched for"
 RELEASES = (Purpose.CONSENTED, Purpose.SUBJECT_ACCESS, Purpose.PUBLIC_RELEASE, Purpose.EVALUATION)
 """Purposes for which somebody may be compared with a photograph in order to be shown or hidden."""
-ACTIONS = ("refuse-admission", "eject", "stop")
-"""What may be done to a person because of a candidate, or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

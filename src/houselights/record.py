@@ -128,10 +128,10 @@ class Record:
                     self.use().add("policy-changed", {"pack": name, "sha256": new, "change": "enabled"})
             if before != now:
                 self.store.keep("rules", RULES, canonical(now))
-            stated = canonical(_stated(found))
-            if stated != self.store.document("rules", SETUP):
-                self.use().add("setup-changed", _stated(found))
-                self.store.keep("rules", SETUP, stated)
+            stated = _stated(found)
+            if canonical(stated) != self.store.document("rules", SETUP):
+                self.use().add("setup-changed", stated)
+                self.store.keep("rules", SETUP, canonical(stated))
 
     def now(self) -> datetime:
         """The time in UTC, to the second, never before the newest entry's: setting a clock back puts nothing off."""

@@ -33,7 +33,6 @@ FEATURES = (
 SEEN_WORDS = ("similar", "different", "not-visible")
 LEAST = 3  # features that were seen in both pictures, for a decision either way
 TICKET = 12  # digits
-SHORTEST_NUMBER = 6  # digits of a candidate's number that a person has to type
 CONFIRMED, DIFFERENT, INCONCLUSIVE = "confirmed", "different", "inconclusive"
 FIRST, SECOND, BLIND = "waits for two decisions", "waits for another decision", "has no pictures to compare"
 
@@ -210,13 +209,8 @@ def find(record: Record, number: str) -> State:
     Raises:
         SettingsError: there is none, or there are several.
     """
-    found = [state for state in states(record) if state.number.startswith(number)]
-    if len(number) < SHORTEST_NUMBER or not found:
-        msg = f"there is no candidate '{number}' in review: expected {SHORTEST_NUMBER} digits or more"
-        raise SettingsError(msg, hint="`houselights review show` shows them")
-    if len(found) > 1:
-        raise SettingsError(f"several candidates begin with '{number}'", hint="add more of its digits")
-    return found[0]
+    known = {state.number: state for state in states(record)}
+    return cases.typed(number, known, "candidate", "`houselights review show` shows them", " in review")
 
 
 def check_confirmed(state: State) -> None:

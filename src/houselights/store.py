@@ -196,6 +196,12 @@ class Store:
             (after,) = base.execute("SELECT count(*) FROM documents").fetchone()
         return int(before - after)
 
+    def holders(self) -> set[str]:
+        """Whoever has documents under their key."""
+        query = "SELECT DISTINCT holder FROM documents JOIN keys ON keys.id = documents.key"
+        with self._open() as base:
+            return {holder for (holder,) in base.execute(query)}
+
     def count(self, holder: str) -> int:
         """How many documents lie under a holder's key."""
         query = "SELECT count(*) FROM documents JOIN keys ON keys.id = documents.key WHERE holder = ?"

@@ -12,6 +12,7 @@ it expires. What is kept of a person is a template and one small picture of the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,8 +23,8 @@ from houselights.config import operator
 from houselights.custody import canonical
 from houselights.errors import GalleryError, PolicyError, SettingsError
 from houselights.gallery import Entry, Gallery, Subject, photographs_of
-from houselights.listing import TIME, Listed, Wanted, Watchlist, bounded, secret_matrix
-from houselights.record import Record, Use
+from houselights.listing import Listed, Wanted, Watchlist, bounded, secret_matrix
+from houselights.record import TIME, Record, Use
 from houselights.registrar import Registrar
 from houselights.result import Refusal
 from houselights.settings import setup
@@ -196,6 +197,12 @@ def erase(record: Record, subject: str) -> int:
             record.store.keep("suppressed", number, content)
         _destroy(record, found, "erased")
     return len(found)
+
+
+def suppressed_since(record: Record, subject: str) -> str:
+    """Since when a subject may not be put on a list, because they were erased; empty where they may be."""
+    content = record.store.document("suppressed", *_suppressions(record, subject, ()))
+    return "" if content is None else str(json.loads(content)["since"])
 
 
 def renew(record: Record, name: str) -> int:
