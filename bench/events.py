@@ -19,12 +19,12 @@ from tracking import look, ours, scored
 
 from houselights import batch, demo, event, footage, policy
 from houselights.cast import Cast
-from houselights.evaluate import OVERLAP
 from houselights.event import Event
 from houselights.faces import Detector, canvas, overlap
 from houselights.result import Appearance, Result
 from houselights.sampling import Sampling
 from houselights.script import EventSettings
+from houselights.tracking import OVERLAP
 
 CROWD = 8
 SAME_S = 1.0  # seconds by which appearances may begin or end apart and still be the same

@@ -49,13 +49,13 @@ from houselights.cast import Cast
 from houselights.config import CACHE
 from houselights.cover import Fill, picture_of
 from houselights.errors import SettingsError
-from houselights.evaluate import interval
 from houselights.event import Event
 from houselights.faces import overlap
 from houselights.film import Film, FilmSettings
 from houselights.footage import Footage, Tally
 from houselights.gallery import still
 from houselights.heads import SURE, Finder, Recall, grown, looks
+from houselights.interval import interval
 from houselights.ledger import PLACE_S
 from houselights.release import Request, release
 from houselights.script import EventSettings

@@ -19,14 +19,14 @@ from pathlib import Path
 import _common as common
 import numpy as np
 
-from houselights import evaluate, event, footage, tracks
+from houselights import event, footage, tracking, tracks
 from houselights.cast import Cast
-from houselights.evaluate import TrackingScores
 from houselights.event import Event
 from houselights.faces import Detector, canvas
 from houselights.quality import Quality, measure
 from houselights.sampling import Sampler, Sampling
 from houselights.script import EventSettings
+from houselights.tracking import TrackingScores
 from houselights.types import Faces, Float32
 
 WALKERS, CROSSING, CROWD = 12, 24, 12  # people in 20 seconds
@@ -45,7 +45,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """A track as `evaluate.tracking` takes it."""
+    """A track as `tracking.tracking` takes it."""
 
     number: int
     ticks: np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -72,7 +72,7 @@ def main() -> None:
             common.progress(seed - args.first_seed + 1, args.seeds, f"events of {name}")
         rows += [row(name, frames, tracker, found) for (frames, tracker), found in measured.items()]
     notes = () if others else ("no crowd: name portraits of strangers with --strangers, or set HOUSELIGHTS_DATA",)
-    title = f"tracking: {args.seeds} events of {args.seconds:g} s each, IoU {evaluate.OVERLAP}"
+    title = f"tracking: {args.seeds} events of {args.seconds:g} s each, IoU {tracking.OVERLAP}"
     common.show(title, rows, args.json, notes)
 
 
@@ -155,15 +155,15 @@ def bytetrack(looks: Sequence[Look]) -> tuple[list[Trail], float]:
     ], spent
 
 
-def scored(truth: Event, looks: Sequence[Look], found: Sequence[evaluate.Trail]) -> TrackingScores:
+def scored(truth: Event, looks: Sequence[Look], found: Sequence[tracking.Trail]) -> TrackingScores:
     """The scores over the frames that were looked at."""
     times = {each.ticks for each in looks}
-    return evaluate.tracking([frame for frame in truth.frames if frame.ticks in times], found)
+    return tracking.tracking([frame for frame in truth.frames if frame.ticks in times], found)
 
 
 def row(scene: str, frames: str, tracker: str, found: list[tuple[TrackingScores, float]]) -> common.Row:
     """All events of one kind together; the lowest IDF1 of any of them; time for a frame."""
-    together = evaluate.pooled([scores for scores, _ in found])
+    together = tracking.pooled([scores for scores, _ in found])
     analysed = sum(scores.frames for scores, _ in found)
     return {
         "scene": scene,

@@ -18,7 +18,7 @@ from pathlib import Path
 import _common as common
 import numpy as np
 
-from houselights import config, evaluate, models, odds, photograph
+from houselights import config, lists, models, odds, photograph, verification
 from houselights.faces import SIDE, Detector, alignment
 from houselights.gallery import CANVASES, still
 from houselights.models import Model
@@ -130,21 +130,21 @@ def verified(firsts: Float32, people: Iterable[Float32]) -> list[common.Row]:
             "impostors accepted": each.impostors_accepted,
             "impostors": each.impostors,
         }
-        for each in evaluate.verification(impostor, genuine, RATES)
+        for each in verification.verification(impostor, genuine, RATES)
     ]
 
 
-def judged(data: Path, known: dict[Path, Float32]) -> tuple[evaluate.PairsAccuracy, int]:
+def judged(data: Path, known: dict[Path, Float32]) -> tuple[verification.PairsAccuracy, int]:
     """How many of the pairs in pairs.txt are judged rightly, and how many could not be judged."""
     scores: dict[bool, list[float]] = {True: [], False: []}
     missing = 0
-    for pair in evaluate.read_pairs(data / "pairs.txt"):
+    for pair in lists.read_pairs(data / "pairs.txt"):
         files = [data / "images" / name / f"{name}_{number:04d}.jpg" for name, number in (pair.one, pair.other)]
         if all(file in known for file in files):
             scores[pair.same].append(float(known[files[0]] @ known[files[1]]))
         else:
             missing += 1
-    return evaluate.pairs_accuracy(scores[False], scores[True]), missing
+    return verification.pairs_accuracy(scores[False], scores[True]), missing
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houselights import evaluate, tracks
+from houselights import tracking, tracks
 from houselights.event import Event
 from houselights.faces import Detector, canvas
 from houselights.footage import Footage, Tally
@@ -293,7 +293,7 @@ def test_an_event_is_followed(film: Path, truth: Event, detector_path: Path, ste
         good = measure(frame.planar(), seen)
         found += tracker.update(frame.ticks, facts.seconds(frame.ticks), seen, good, cut=cuts[frame.ticks]).ended
     found += tracker.finish()
-    scores = evaluate.tracking([frame for frame in truth.frames if frame.ticks in looked], found)
+    scores = tracking.tracking([frame for frame in truth.frames if frame.ticks in looked], found)
     assert scores.frames == len(looked) > 30
     assert scores.idf1 >= 0.9
     assert scores.mota >= 0.9

@@ -18,7 +18,7 @@ from pathlib import Path
 from houselights.custody import Checkpoint, CustodyError, Key, Tree, read_entries, verify
 from houselights.entry import Entry
 from houselights.errors import SettingsError
-from houselights.evaluate import interval
+from houselights.interval import interval
 
 SCHEMA = "houselights/transparency/1"
 NOT_ENDED = "not-finished"

@@ -1,4 +1,4 @@
-"""Evaluate: how well faces were followed, against known truth, and how well scores part people, against known pairs.
+"""Tracking: how well tracks follow faces, against known truth.
 
 Everything here counts first and divides last, so that counts of several events can be added. Nothing of the way itself
 is used: the ruler must not bend with what it measures.
@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
-from scipy.special import betaincinv
 
-from houselights.errors import CalibrationError, SettingsError
+from houselights.errors import SettingsError
 from houselights.types import Float32, Float64
 
 OVERLAP = 0.3
@@ -214,139 +212,3 @@ def _kept(scenes: list[_Scene]) -> int:
     for (who, number), count in together.items():
         counts[people.index(who), numbers.index(number)] = count
     return int(counts[linear_sum_assignment(counts, maximize=True)].sum())
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """How many comparisons of the same person reach the score that strangers reach at a given rate."""
-
-    rate: float
-    """The false-match rate that was asked for."""
-    threshold: float
-    impostors: int
-    impostors_accepted: int
-    """At the threshold or above: a share of at most `rate`."""
-    genuine: int
-    genuine_accepted: int
-    low: float
-    """Lower and upper bound of the true accept rate at 95 % (Clopper and Pearson). Comparisons that share a photograph
-    are not independent, so the truth is somewhat wider."""
-    high: float
-
-    @property
-    def tar(self) -> float:
-        """True accept rate, 0 to 1."""
-        return self.genuine_accepted / self.genuine
-
-
-def verification(impostor: ArrayLike, genuine: ArrayLike, rates: Iterable[float]) -> tuple[Acceptance, ...]:
-    """True accept rates at false-match rates, from scores of different people and scores of the same.
-
-    Raises CalibrationError when there are no genuine scores, or fewer impostor scores than one in a rate.
-    """
-    strangers, same = np.sort(np.asarray(impostor).ravel()), np.asarray(genuine).ravel()
-    if len(same) == 0:
-        raise CalibrationError("no comparison of the same person", hint="somebody needs two photographs")
-    return tuple(_acceptance(rate, strangers, same) for rate in rates)
-
-
-def _acceptance(rate: float, strangers: NDArray[np.floating], same: NDArray[np.floating]) -> Acceptance:
-    allowed = int(rate * len(strangers) + 1e-9)
-    if not 0 < allowed <= len(strangers):
-        message = f"a false-match rate of {rate:g} cannot be seen in {len(strangers)} comparisons of different people"
-        hint = f"ask for a rate from {1 / max(1, len(strangers)):.1e} to 1, or compare more"
-        raise CalibrationError(message, hint=hint)
-    threshold = strangers[-allowed]
-    if allowed < len(strangers) and strangers[-allowed - 1] == threshold:  # equal scores would let in too many
-        threshold = np.nextafter(threshold, np.inf, dtype=strangers.dtype)
-    accepted, total = int((same >= threshold).sum()), len(same)
-    let_in = int((strangers >= threshold).sum())
-    return Acceptance(rate, float(threshold), len(strangers), let_in, total, accepted, *interval(accepted, total))
-
-
-def interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """The bounds of a share after Clopper and Pearson: exact, never too narrow for independent trials."""
-    tail = (1 - level) / 2
-    low = betaincinv(successes, trials - successes + 1, tail) if successes else 0.0
-    high = betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
-    return float(low), float(high)
-
-
-@dataclass(frozen=True, slots=True)
-class PairsAccuracy:
-    """How many pairs one threshold judges rightly, at the threshold that judges most rightly."""
-
-    right: int
-    pairs: int
-    threshold: float
-    """Chosen on the same pairs: the figure is what the scores allow, not what a threshold set before would reach."""
-
-    @property
-    def share(self) -> float:
-        """0 to 1."""
-        return self.right / self.pairs
-
-
-def pairs_accuracy(impostor: ArrayLike, genuine: ArrayLike) -> PairsAccuracy:
-    """The highest number of right judgements "same" (at the threshold or above) and "different" (below it).
-
-    Raises CalibrationError when there is no pair.
-    """
-    strangers, same = np.sort(np.asarray(impostor).ravel()), np.sort(np.asarray(genuine).ravel())
-    thresholds = np.append(np.concatenate([strangers, same]), np.inf)
-    if len(thresholds) == 1:
-        raise CalibrationError("no pair to judge", hint="give scores of pairs")
-    right = np.searchsorted(strangers, thresholds) + len(same) - np.searchsorted(same, thresholds)
-    best = int(np.argmax(right))
-    return PairsAccuracy(int(right[best]), len(thresholds) - 1, float(thresholds[best]))
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two photographs, each by a person's name and its number."""
-
-    one: tuple[str, int]
-    other: tuple[str, int]
-
-    @property
-    def same(self) -> bool:
-        """Whether both show the same person."""
-        return self.one[0] == self.other[0]
-
-
-def read_pairs(path: Path) -> tuple[Pair, ...]:
-    """The pairs of a file in the form of LFW's pairs.txt, in its order.
-
-    Raises SettingsError, with file and line, when it cannot be read or says something else.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"pairs '{path}' cannot be read ({error})", hint="name LFW's pairs.txt") from error
-    pairs = [_pair(path, number, line) for number, line in enumerate(lines[1:], start=2) if line.strip()]
-    _check_count(path, lines, len(pairs))
-    return tuple(pairs)
-
-
-def _check_count(path: Path, lines: list[str], pairs: int) -> None:
-    """Holds the first line (a number of folds where there are several, and pairs of each kind) against what follows."""
-    head = lines[0].split() if lines else []
-    if not 1 <= len(head) <= 2 or not all(part.isdecimal() for part in head):
-        found = f"'{lines[0]}'" if lines else "nothing"
-        message = f"{path}:1: found {found}, expected the number of pairs of each kind"
-        raise SettingsError(message, hint="name LFW's pairs.txt")
-    told = 2 * int(np.prod([int(part) for part in head]))
-    if told != pairs:
-        raise SettingsError(f"{path}:1: tells of {told} pairs, the file has {pairs}", hint="the file may be cut off")
-
-
-def _pair(path: Path, number: int, line: str) -> Pair:
-    parts = line.split("\t")
-    named = [parts[0], parts[1], parts[0], parts[2]] if len(parts) == 3 else parts
-    if len(named) != 4 or not all(named[::2]) or not (named[1].isdecimal() and named[3].strip().isdecimal()):
-        message = f"{path}:{number}: found '{line}', expected name, number, number or name, number, name, number"
-        raise SettingsError(message, hint="the parts are set apart by tabs")
-    pair = Pair((named[0], int(named[1])), (named[2], int(named[3])))
-    if len(parts) == 4 and pair.same:
-        raise SettingsError(f"{path}:{number}: '{named[0]}' stands on both sides of a pair of different people")
-    return pair
