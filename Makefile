@@ -1,13 +1,13 @@
 # Every target works first, alone, on a clean checkout: `make help` lists them.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint bench figures lock clean
 
 BIN := .venv/bin
 UV := uv==0.13.9
 # One version of each package for every Python from 3.11 on (fewest): the same code computes the same scores everywhere.
 COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --fork-strategy fewest --generate-hashes --no-header \
-	--python-version 3.11 pyproject.toml --extra dev --extra keyring --extra pdf --extra provenance
+	--python-version 3.11 pyproject.toml --extra dev --extra keyring --extra pdf --extra plots --extra provenance
 FIND_PYTHON := for name in python3.13 python3.12 python3.11 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done
 
@@ -31,6 +31,10 @@ lint: .venv/.installed  ## Check style, types and the order of the layers
 
 bench: .venv/.benched  ## Measure speed and tracking beside the peers
 	@set -e; for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+figures: .venv/.benched  ## Measure what docs/odds.md says, and write it there
+	@$(BIN)/python bench/recognisers.py models ideas --docs
+	@set -e; for what in simulated halves film; do $(BIN)/python bench/odds.py $$what --docs; done
 
 lock: .venv-lock/.installed  ## Choose the newest versions again and write their hashes
 	@$(COMPILE) --upgrade --output-file requirements.lock

@@ -1,5 +1,6 @@
 """Templates: made from aligned faces, fused by quality, independent of how many come at once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houselights import models
+from houselights import centre, models
 from houselights.errors import ModelError
-from houselights.templates import Recogniser, fuse, people, unit
+from houselights.templates import Recogniser, fuse, fuse_shots, people, recipe, unit
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,36 @@ def test_a_single_face_is_seen_in_the_mirror_too(recogniser: Recogniser) -> None
     """A face and its mirror image have the same template when each stands alone."""
     face = faces(1)[0]
     mirrored = np.ascontiguousarray(face[:, ::-1])
-    assert np.allclose(recogniser.template([face], [1.0]), recogniser.template([mirrored], [1.0]), atol=1e-6)
+    assert np.allclose(recogniser.embed_alone([face]), recogniser.embed_alone([mirrored]), atol=1e-6)
+
+
+def test_the_centre_is_taken_off_before_templates_are_compared(recogniser: Recogniser) -> None:
+    """A template is the plain one less the centre, of length 1 again; lone faces are the sum of both views."""
+    found = centre.built_in(recogniser.model)
+    assert found is not None
+    plain = recogniser.embed_plain(faces(3))
+    assert np.allclose(recogniser.embed(faces(3)), unit(plain - found.vector), atol=1e-6)
+    mirrored = [np.ascontiguousarray(face[:, ::-1]) for face in faces(3)]
+    both = recogniser.embed(faces(3)) + recogniser.embed(mirrored)
+    assert np.allclose(recogniser.embed_alone(faces(3)), unit(both), atol=1e-6)
+
+
+def test_a_recipe_says_what_templates_must_have_in_common(recogniser: Recogniser) -> None:
+    """Another model, or the same without its centre, has another recipe."""
+    sface, other = models.named("sface"), models.named("w600k_mbf")
+    assert recogniser.recipe == recipe(sface) != recipe(other)
+    assert recipe(sface) != recipe(replace(sface, name="mine")), "a file of one's own has no centre"
+
+
+@given(st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_shots_of_a_track_are_fused_to_length_one(count: int, seed: int) -> None:
+    """In the direction of their weighted mean."""
+    rng = np.random.default_rng(seed)
+    shots = unit(rng.standard_normal((count, 8)).astype(np.float32))
+    weights = rng.uniform(0.1, 1, count).tolist()
+    fused = fuse_shots(shots, weights)
+    assert np.linalg.norm(fused) == pytest.approx(1, abs=1e-6)
+    assert fused @ fuse(shots, weights) == pytest.approx(np.linalg.norm(fuse(shots, weights)), abs=1e-5)
 
 
 def test_a_detector_is_no_recogniser(detector_path: Path) -> None:

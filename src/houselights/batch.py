@@ -18,7 +18,7 @@ from typing import Protocol
 import av.error
 import cv2
 
-from houselights import cases, intake, models, policy, watchlist
+from houselights import cases, intake, models, odds, policy, watchlist
 from houselights import footage as footages
 from houselights import search as searches
 from houselights.case import PLAIN, Case, Opening, Scope, check_film
@@ -31,6 +31,7 @@ from houselights.footage import Facts, Footage
 from houselights.gallery import Enroller, Gallery, entries, photographs_of
 from houselights.gallery import Entry as Photograph
 from houselights.models import Model
+from houselights.odds import WORST_GROUP, Setting
 from houselights.policy import Known
 from houselights.record import Record, Use
 from houselights.result import FootageUse, GalleryUse, ModelUse, RecordUse, Refusal, Result, Timing
@@ -38,6 +39,7 @@ from houselights.rig import Rig
 from houselights.sampling import AUTO, Sampling
 from houselights.scan import Job, Range, RestartError, Scan, scan
 from houselights.search import Probe
+from houselights.templates import recipe
 from houselights.types import Authority
 from houselights.words import said
 
@@ -66,6 +68,10 @@ class Request:
     calibration: Path | None = None
     """A calibration file in place of the built-in one."""
     threshold_fmr: float = 1e-5
+    worst_group: float | None = WORST_GROUP
+    """By how much a rate may be higher within a group; None leaves that out."""
+    prior: float | None = None
+    """The share of tracks that are believed to show somebody of the gallery; None where nobody says."""
     sampling: Sampling = AUTO
     detector_width: int | None = None
     """The long side of the detector's input in pixels; chosen from the footage where None."""
@@ -129,7 +135,7 @@ class _Work:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sought:
+class Sought:
     """Who is looked for: photographs that are still to be enrolled, or a watchlist."""
 
     photographs: list[Photograph]
@@ -183,12 +189,13 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
         RecordError: the search cannot be recorded, so nothing of it is shown.
     """
     began, started = time.perf_counter(), datetime.now(UTC)
+    setting = Setting(0, 0, request.worst_group, request.prior)
     record.state_rules()
     earlier = cases.find(record, request.case) if request.case else None
     model = models.recogniser(request.recogniser, accept_licence=request.accept_licence)
-    sought = _sought(request, record, model, earlier)
+    sought = sought_by(request, record, model, earlier)
     with record.refusing("search"):
-        _check_policy(request, sought, said((earlier or request.opening).justification))
+        check_policy(request, sought, said((earlier or request.opening).justification))
     files, passed_over = _files(request)
     use = record.use()
     films = _permitted(_identified(files, request.jobs, watcher), request, use, earlier)
@@ -200,13 +207,15 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
     with use.refusing("search"):  # meanwhile a photograph may have been exchanged, or the case may have ended
         cases.check(record, case, request.authority, replace(scope, subjects=gallery.hashes))
     enrolled = time.perf_counter()
-    stated = _stated(use, case, rig, gallery, len(files))
-    _record_start(use, request, gallery, stated)
+    stated = stated_of(use, case, rig, gallery, len(files))
+    record_start(use, request, gallery, stated)
     with use.failing("search-failed"):
         watcher.files(files)
         uses, probes = _search_files(films, _Work(request, rig, use, watcher))
         scanned = time.perf_counter()
-        found = searches.candidates(gallery, probes, rig.threshold.score, rig.calibration)
+        tracks = sum(use.tracks - use.tracks_without_template for use in uses)
+        setting = replace(setting, subjects=len(gallery.subjects), tracks=tracks)
+        found = searches.candidates(gallery, probes, rig.sieve, setting)
         alike = searches.lookalikes(gallery, rig.threshold.score, rig.calibration)
         ended = time.perf_counter()
         result = Result(
@@ -221,6 +230,7 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
                 len(gallery.subjects), gallery.photographs, gallery.refused, gallery.duplicates, alike, gallery.digest
             ),
             threshold=rig.threshold,
+            assumed=odds.assumed(rig.threshold.fmr, setting),
             footage=tuple(uses),
             passed_over=passed_over,
             candidates=found,
@@ -247,29 +257,39 @@ def _files(request: Request) -> tuple[list[Path], tuple[Refusal, ...]]:
     return files, tuple(Refusal(str(path), reason) for path, reason in passed_over)
 
 
-def _sought(request: Request, record: Record, model: Model, case: Case | None) -> _Sought:
+def sought_by(request: Request, record: Record, model: Model, case: Case | None) -> Sought:
+    """Who a request names; of a watchlist those who are searched for now, and are named in its case.
+
+    Raises:
+        SettingsError: people are named by a watchlist and by photographs, or there is no such watchlist.
+        GalleryError: the gallery is no folder, or nobody on the watchlist can be searched for.
+    """
     offered, refused = entries(request.gallery, list(request.persons))
     if request.watchlist is None:
-        return _Sought(offered, refused)
+        return Sought(offered, refused)
     if offered or refused:
         raise SettingsError("people are named by a watchlist and by photographs", hint="use one of them")
-    gallery, left_out = watchlist.active(record, request.watchlist, model.sha256)
+    gallery, left_out = watchlist.active(record, request.watchlist, recipe(model))
     if case is not None:
         named = case.scope.subjects
         later = [s.name for s in gallery.subjects if not set(gallery.hashes[s.name]) <= set(named.get(s.name, ()))]
         left_out += tuple(Refusal(name, "not named in this case: added after it was opened") for name in later)
         gallery = replace(gallery, subjects=tuple(each for each in gallery.subjects if each.name not in later))
-    return _Sought([], [], replace(gallery, refused=left_out))
+    return Sought([], [], replace(gallery, refused=left_out))
 
 
-def _check_policy(request: Request, sought: _Sought, justification: str) -> None:
-    """Ask the rules once for each category of people: one that is refused ends it."""
+def check_policy(request: Request, sought: Sought, justification: str) -> None:
+    """Ask the rules once for each category of people: one that is refused ends it.
+
+    Raises:
+        PolicyError: the rules do not allow it.
+    """
     for category in sought.categories:
         known = Known(category=category, justified=bool(justification), subject_minor=sought.minor)
         policy.check_search(request.authority, sought.subjects, request.facts, known)
 
 
-def _stated(use: Use, case: Case, rig: Rig, gallery: Gallery, films: int) -> dict[str, object]:
+def stated_of(use: Use, case: Case, rig: Rig, gallery: Gallery, films: int) -> dict[str, object]:
     """What the entries at both ends of a search state."""
     pseudonym = use.record.pseudonym
     return {
@@ -291,7 +311,8 @@ def recorded(models_in_use: tuple[ModelUse, ...]) -> list[dict[str, str]]:
     return [{"role": model.role, "sha256": model.sha256} for model in models_in_use]
 
 
-def _private(request: Request) -> dict[str, object]:
+def private(request: Request) -> dict[str, object]:
+    """What entries at both ends of a search seal."""
     authority = request.authority
     return {
         "basis": authority.basis,
@@ -301,9 +322,10 @@ def _private(request: Request) -> dict[str, object]:
     }
 
 
-def _record_start(use: Use, request: Request, gallery: Gallery, stated: dict[str, object]) -> None:
+def record_start(use: Use, request: Request, gallery: Gallery, stated: dict[str, object]) -> None:
+    """Record that a search begins; who is searched for is sealed under keys of their own."""
     people = {s.name: {"photographs": [reference.sha256 for reference in s.references]} for s in gallery.subjects}
-    use.add("search-started", stated, _private(request), people)
+    use.add("search-started", stated, private(request), people)
 
 
 def _record_end(use: Use, request: Request, gallery: Gallery, result: Result, stated: dict[str, object]) -> None:
@@ -327,7 +349,7 @@ def _record_end(use: Use, request: Request, gallery: Gallery, result: Result, st
     # How many, and a hash of what was found: that itself is kept with the case's results, and goes with them.
     people = {each.name: {"candidates": sum(c.subject == each.name for c in found)} for each in gallery.subjects}
     written = hashlib.sha256(result.to_json().encode()).hexdigest()
-    use.add("search-finished", facts, _private(request) | {"films": films, "result": written}, people)
+    use.add("search-finished", facts, private(request) | {"films": films, "result": written}, people)
 
 
 def _identified(files: list[Path], jobs: int, watcher: Watcher) -> list[_Film]:
@@ -374,7 +396,7 @@ def _permitted(films: list[_Film], request: Request, use: Use, case: Case | None
     return seen
 
 
-def _scope(request: Request, sought: _Sought, films: list[_Film]) -> Scope:
+def _scope(request: Request, sought: Sought, films: list[_Film]) -> Scope:
     return Scope(
         films={film.sha256: film.path.name for film in films if film.error is None},
         subjects=sought.listed.hashes if sought.listed else photographs_of(sought.photographs),

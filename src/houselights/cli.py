@@ -23,7 +23,6 @@ from houselights import (
     demo,
     display,
     models,
-    odds,
     policy,
     results,
     runtime,
@@ -37,6 +36,7 @@ from houselights import release as releases
 from houselights.case import Opening
 from houselights.cast import read_cast
 from houselights.cli_actor import ByOption, actor_app, intake_command, signer
+from houselights.cli_calibrate import calibrate_command
 from houselights.cli_case import (
     AuthorisedByOption,
     BasisOption,
@@ -52,6 +52,8 @@ from houselights.cli_case import (
     in_case,
     leaves,
 )
+from houselights.cli_doubles import doubles_command, lookalikes_command
+from houselights.cli_evaluate_film import evaluate_app
 from houselights.cli_log import FAILED, KeyOption, LogOption, counted, log_app, one_of, ready, seconds_of, write
 from houselights.cli_models import AcceptOption, RecogniserOption, fetch_if_missing, models_app
 from houselights.cli_person import subject_report_command
@@ -63,12 +65,12 @@ from houselights.cover import Fill
 from houselights.credential import Signer
 from houselights.custody import CustodyError
 from houselights.errors import Error, SettingsError
-from houselights.gallery import Enroller, Portraitist, entries
+from houselights.gallery import Portraitist
 from houselights.heads import Recall
+from houselights.odds import WORST_GROUP
 from houselights.record import Record
 from houselights.sampling import Sampling
 from houselights.script import EventSettings
-from houselights.templates import Recogniser
 from houselights.types import Purpose
 from houselights.words import short_clock
 
@@ -86,6 +88,10 @@ app.add_typer(watchlist_app, name="watchlist")
 app.add_typer(policy_app, name="policy")
 app.add_typer(retention_app, name="retention")
 app.command("intake")(intake_command)
+app.command("calibrate")(calibrate_command)
+app.add_typer(evaluate_app, name="evaluate")
+app.command("lookalikes")(lookalikes_command)
+app.command("doubles")(doubles_command)
 app.add_typer(review_app, name="review")
 app.command("lead")(lead_command)
 app.command("subject-report")(subject_report_command)
@@ -139,6 +145,14 @@ def search(
         Path | None, typer.Option("--report", help="Write the result as one HTML file.", metavar="FILE.html")
     ] = None,
     threshold_fmr: Annotated[float, typer.Option(help="How often a stranger may score as high as a candidate.")] = 1e-5,
+    worst_group: Annotated[
+        str,
+        typer.Option(help="How much more often strangers of one group look alike; off: left out.", metavar="FACTOR"),
+    ] = f"{WORST_GROUP:g}",
+    prior: Annotated[
+        float | None,
+        typer.Option(help="The share of tracks believed to show somebody of the gallery.", metavar="SHARE"),
+    ] = None,
     sample: Annotated[str, typer.Option(help="Frames to analyse: auto, all, keys, or N for one in N.")] = "auto",
     since: Annotated[
         float | None, typer.Option("--from", parser=seconds_of, help="Begin at this time, h:mm:ss or seconds.")
@@ -172,7 +186,8 @@ def search(
     request = batch.Request(
         footage=tuple(footage), authority=authority, gallery=gallery,
         persons=tuple(person or ()), recogniser=recogniser, accept_licence=accept_licence, calibration=calibration,
-        threshold_fmr=threshold_fmr, sampling=Sampling.parse(sample), detector_width=detector_width, crowd=crowd,
+        threshold_fmr=threshold_fmr, worst_group=_factor(worst_group), prior=prior,
+        sampling=Sampling.parse(sample), detector_width=detector_width, crowd=crowd,
         since_s=since, until_s=until, resume=resume, jobs=jobs, facts=facts_of(fact), watchlist=watchlist, case=case,
         opening=_opening(case, by, urgent=urgent, justification=justification), leaves=leaves(json, report_file),
     )  # fmt: skip
@@ -182,6 +197,14 @@ def search(
     _show(request, outcome, record, json, report_file)
     if any(use.error for use in outcome.result.footage):
         raise typer.Exit(PARTLY)
+
+
+def _factor(text: str) -> float | None:
+    """What --worst-group says; `off`, and a factor of 1, which changes nothing, leave it out."""
+    try:
+        return None if text == "off" or float(text) == 1 else float(text)
+    except ValueError as fault:
+        raise SettingsError(f"--worst-group is '{text}', expected a factor of 1 or more, or off") from fault
 
 
 def _opening(case: str | None, by: str | None, *, urgent: bool, justification: str) -> Opening:
@@ -380,29 +403,6 @@ def event(
     display.out.print(f"{folder}: {len(truth.frames)} frames, {len(truth.people)} people, {enrolled} in the gallery")
     search_it = f"houselights search {folder}/event.mp4 --gallery {folder}/gallery"
     display.say(f"next: {search_it} --purpose evaluation --basis test --authorised-by me")
-
-
-@app.command()
-def calibrate(
-    *,
-    images: Annotated[Path, typer.Option(help="One folder a person with photographs, or one photograph a person.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The calibration file.")],
-    data: Annotated[str | None, typer.Option(help="What the photographs are, for the record.")] = None,
-    recogniser: RecogniserOption = "sface",
-    accept_licence: AcceptOption = False,
-) -> None:
-    """Measure how strangers score against each other, for a recogniser of your own or on people of your own."""
-    model = models.recogniser(recogniser, accept_licence=accept_licence)
-    fetch_if_missing("detector", "recogniser" if model.default else "detector")
-    offered, refused = entries(images, [])
-    network = Recogniser(model, models.path_of(model))
-    with display.steps("photographs") as bar:
-        gallery = Enroller(models.path_of(models.default("detector")), network).enrol(offered, refused, bar)
-    found = odds.measure(model, data or images.name, gallery.first_templates)
-    write(output, found.to_json().encode())
-    display.out.print(
-        f"{found.describe()}; {len(gallery.refused)} photographs refused, {len(gallery.duplicates)} duplicates"
-    )
 
 
 @report_app.command("transparency")

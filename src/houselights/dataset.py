@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Protocol
 
-from houselights.comparisons import Index
+import numpy as np
+from numpy.typing import NDArray
+
+from houselights import photograph
+from houselights.comparisons import Index, genuine, impostors
+from houselights.errors import CalibrationError, PhotographError, SettingsError
+from houselights.faces import SIDE, alignment
+from houselights.gallery import Entry, Portraitist, entries, still
+from houselights.quality import Quality, measure
 from houselights.result import Refusal
-from houselights.types import Float32
+from houselights.shots import EYES, PER_TRACK, quality_of, shots
+from houselights.templates import Recogniser
+from houselights.types import Float32, UInt8
+
+CHUNK = 256  # photographs whose faces are held at a time, and that are done again after a kill
+SHOT_PEOPLE = 1200
+"""People of whom shots are made, at most: 14 million comparisons of each kind with 4,000 others."""
+MOST = 10  # photographs of a person that make genuine pairs
+SHOWN = 20
+Progress = Callable[[int, int], None]
+
+
+class Kept(Protocol):
+    """Where templates rest, sealed, until all are made."""
+
+    def get(self, number: int) -> bytes | None:
+        """A chunk that was put."""
+
+    def put(self, number: int, content: bytes) -> None:
+        """Keep a chunk."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,3 +61,251 @@ class Dataset:
     """Photographs that gave no template, and why."""
     duplicates: tuple[Refusal, ...]
     """Photographs whose bytes were there already; the reason names the first."""
+    left_out: tuple[Refusal, ...] = ()
+    """Photographs that a list left out, and its reason."""
+    shot_people: Index = field(default_factory=lambda: np.empty(0, np.int64))
+    """(k,) of whom shots were made."""
+    shot_templates: Float32 = field(default_factory=lambda: np.empty((0, len(EYES), PER_TRACK + 1, 0), np.float32))
+    """(k, sizes, 1 + shots, d) first that of the first shot alone, in the mirror as well; then that of each shot"""
+    shot_quality: Float32 = field(default_factory=lambda: np.empty((0, len(EYES), PER_TRACK), np.float32))
+    """(k, sizes, shots)"""
+
+    @property
+    def firsts(self) -> Index:
+        """(people,) the row of each person's first photograph; people without any are left out."""
+        return np.asarray(np.unique(self.people, return_index=True)[1], np.int64)
+
+    def doubtful(self) -> list[tuple[Path, Path, float]]:
+        """Photographs of different people that are more alike than half of those of the same person: labels to look at.
+
+        The highest pair of each two people, at most twenty.
+        """
+        same = genuine(self.templates, self.people, MOST).scores
+        if len(same) < SHOWN:
+            return []
+        found = impostors(self.templates, self.people, 4096)
+        best: dict[tuple[int, int], tuple[Path, Path, float]] = {}
+        for (one, other), score in zip(found.pairs, found.scores, strict=True):
+            if score < np.median(same):
+                break
+            who = (int(min(self.people[one], self.people[other])), int(max(self.people[one], self.people[other])))
+            best.setdefault(who, (self.files[one], self.files[other], round(float(score), 3)))
+        return list(best.values())[:SHOWN]
+
+    def doubts(self) -> tuple[str, ...]:
+        """The same in words."""
+        return tuple(
+            f"look whether this is one person under two names: {one.name} and {other.name}, score {score:.3f}"
+            for one, other, score in self.doubtful()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a folder is read."""
+
+    middle: bool = False
+    """Take the face nearest to the middle, where there are several; else such a photograph is lost."""
+    with_shots: bool = False
+    leave_out: Mapping[str, str] = field(default_factory=dict)
+    """Reasons by file name without its ending."""
+
+
+def read_left_out(path: Path) -> dict[str, str]:
+    """Reasons by file name without its ending: a name, white space and a reason a line; # begins a comment.
+
+    Raises:
+        SettingsError: the file cannot be read, or a line says no reason.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingsError(f"list '{path}' cannot be read ({fault})", hint="give a text file") from fault
+    found = {}
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.startswith("#"):
+            name, _, reason = line.strip().partition(" ")
+            if not reason.strip():
+                message = f"{path}:{number}: found '{line}', expected a file name, a space and a reason"
+                raise SettingsError(message, hint="what is left out is left out openly: say why")
+            found[Path(name).stem] = reason.strip()
+    return found
+
+
+def read(
+    folder: Path,
+    detector_path: Path,
+    recogniser: Recogniser,
+    how: Reading,
+    *,
+    progress: Progress = lambda _done, _all: None,
+    kept: Kept | None = None,
+) -> Dataset:
+    """A folder of photographs, one folder a person or one photograph a person, as templates.
+
+    What is `kept` of an earlier run is not done again.
+
+    Raises:
+        GalleryError: the folder is not there.
+        CalibrationError: not one photograph could be used.
+    """
+    offered, passed_over = entries(folder, [])
+    left_out = [
+        Refusal(str(each.file), how.leave_out[each.file.stem]) for each in offered if each.file.stem in how.leave_out
+    ]
+    offered = [each for each in offered if each.file.stem not in how.leave_out]
+    reader = _Reader(detector_path, recogniser, how.middle, _drawn(offered) if how.with_shots else frozenset())
+    chunks = []
+    for number, start in enumerate(range(0, len(offered), CHUNK)):
+        progress(start, len(offered))
+        content = kept.get(number) if kept else None
+        chunks.append(_Chunk.parse(content) if content else reader.read(offered[start : start + CHUNK], start))
+        if kept and not content:
+            kept.put(number, bytes(chunks[-1]))
+    progress(len(offered), len(offered))
+    return _joined(folder.name, offered, chunks, passed_over, left_out)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chunk:
+    """What was made of some photographs; places are those among all that were offered."""
+
+    places: Index
+    hashes: NDArray[np.str_]
+    quality: Float32
+    templates: Float32
+    shot_places: Index
+    shot_templates: Float32
+    shot_quality: Float32
+    lost: Index
+    reasons: NDArray[np.str_]
+
+    def __bytes__(self) -> bytes:
+        """The form that is sealed."""
+        packed = io.BytesIO()
+        np.savez(packed, **{each.name: getattr(self, each.name) for each in fields(self)})
+        return packed.getvalue()
+
+    @classmethod
+    def parse(cls, content: bytes) -> _Chunk:
+        """A chunk from that form."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as found:
+            return cls(**{each.name: found[each.name] for each in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Portrait:
+    """A face cut out of one photograph."""
+
+    place: int
+    sha256: str
+    face: UInt8
+    quality: Quality
+
+
+class _Reader:
+    """Makes templates of photographs, some hundred at a time."""
+
+    def __init__(self, detector_path: Path, recogniser: Recogniser, middle: bool, drawn: frozenset[int]) -> None:  # noqa: FBT001
+        self._portraitist = Portraitist(detector_path)
+        self._recogniser, self._middle, self._drawn = recogniser, middle, drawn
+
+    def read(self, offered: Sequence[Entry], first: int) -> _Chunk:
+        """What some photographs give; the first of them stands at place `first` of all."""
+        portraits, lost = [], []
+        for place, entry in enumerate(offered, first):
+            try:
+                portraits.append(self._portrait(entry.file, place))
+            except PhotographError as fault:
+                lost.append((place, fault.message))
+        drawn = [each for each in portraits if each.place in self._drawn]
+        made = [_shots_of(each) for each in drawn]
+        dimensions = self._recogniser.dimensions
+        return _Chunk(
+            places=np.array([each.place for each in portraits], np.int64),
+            hashes=np.array([each.sha256 for each in portraits], np.str_),
+            quality=np.array([each.quality.overall[0] for each in portraits], np.float32),
+            templates=self._recogniser.embed_alone([each.face for each in portraits]),
+            shot_places=np.array([each.place for each in drawn], np.int64),
+            shot_templates=self._shot_templates([each for each, _ in made]).reshape(
+                -1, len(EYES), PER_TRACK + 1, dimensions
+            ),
+            shot_quality=np.array([each for _, each in made], np.float32).reshape(-1, len(EYES), PER_TRACK),
+            lost=np.array([place for place, _ in lost], np.int64),
+            reasons=np.array([reason for _, reason in lost], np.str_),
+        )
+
+    def _portrait(self, file: Path, place: int) -> _Portrait:
+        content = photograph.contents(file)
+        frame = still(photograph.decode(content))
+        faces = self._portraitist.middle(frame) if self._middle else self._portraitist.meant(frame)
+        face = frame.patch(alignment(faces.points)[0], SIDE)
+        return _Portrait(place, hashlib.sha256(content).hexdigest(), face, measure(frame, faces))
+
+    def _shot_templates(self, made: Sequence[Sequence[Sequence[UInt8]]]) -> Float32:
+        """(k, sizes, 1 + shots, d) of shots (k, sizes, shots)."""
+        flat = [shot for sizes in made for each in sizes for shot in each]
+        alone = self._recogniser.embed_alone(flat[::PER_TRACK])[:, None]
+        each = self._recogniser.embed(flat).reshape(len(alone), PER_TRACK, self._recogniser.dimensions)
+        return np.concatenate([alone, each], axis=1)
+
+
+def _shots_of(portrait: _Portrait) -> tuple[list[list[UInt8]], list[list[float]]]:
+    """Shots of one face at each size, always the same for the same photograph; and their qualities."""
+    chance = np.random.default_rng(int(portrait.sha256[:16], 16))
+    made = [shots(portrait.face, eyes, chance) for eyes in EYES]
+    parts = portrait.quality.parts[0]
+    return made, [[quality_of(shot, eyes, parts) for shot in each] for eyes, each in zip(EYES, made, strict=True)]
+
+
+def _drawn(offered: Sequence[Entry]) -> frozenset[int]:
+    """The places of the first photographs of those people of whom shots are made: drawn by their names' hashes."""
+    firsts: dict[str, int] = {}
+    for place, entry in enumerate(offered):
+        firsts.setdefault(entry.subject, place)
+    shuffled = sorted(firsts, key=lambda name: hashlib.sha256(name.encode()).digest())
+    return frozenset(firsts[name] for name in shuffled[:SHOT_PEOPLE])
+
+
+def _joined(
+    name: str, offered: Sequence[Entry], chunks: Sequence[_Chunk], passed_over: list[Refusal], left_out: list[Refusal]
+) -> Dataset:
+    if not any(len(chunk.places) for chunk in chunks):
+        raise CalibrationError(
+            f"'{name}' has no photograph that can be used",
+            hint="one folder a person with photographs in it, or one photograph a person",
+        )
+    whole = _Chunk(*(np.concatenate([getattr(each, column.name) for each in chunks]) for column in fields(_Chunk)))
+    first: dict[str, int] = {}
+    fresh = np.array(
+        [
+            first.setdefault(sha256, place) == place
+            for sha256, place in zip(whole.hashes.tolist(), whole.places.tolist(), strict=True)
+        ],
+        bool,
+    )
+    again = [
+        Refusal(str(offered[place].file), f"the same photograph as '{offered[first[sha256]].file}'")
+        for sha256, place in zip(whole.hashes[~fresh].tolist(), whole.places[~fresh].tolist(), strict=True)
+    ]
+    kept = whole.places[fresh]
+    names = sorted({offered[place].subject for place in kept})
+    number = {each: index for index, each in enumerate(names)}
+    shown = np.isin(whole.shot_places, kept)
+    return Dataset(
+        name=name,
+        names=tuple(names),
+        people=np.array([number[offered[place].subject] for place in kept], np.int64),
+        files=tuple(offered[place].file for place in kept),
+        quality=whole.quality[fresh],
+        templates=whole.templates[fresh],
+        lost=(
+            *passed_over,
+            *(Refusal(str(offered[at].file), str(why)) for at, why in zip(whole.lost, whole.reasons, strict=True)),
+        ),
+        duplicates=tuple(again),
+        left_out=tuple(left_out),
+        shot_people=np.array([number[offered[place].subject] for place in whole.shot_places[shown]], np.int64),
+        shot_templates=whole.shot_templates[shown],
+        shot_quality=whole.shot_quality[shown],
+    )

@@ -186,7 +186,7 @@ class Watchlist:
     number: str
     name: str
     recogniser: str
-    """SHA-256 of the recogniser that its templates come from."""
+    """The recipe of its templates, see `templates.recipe`."""
     created: str
     matrices: Mapping[str, Float64]
     """(d, d) secret, by number; more than one only while it is renewed, and where that was interrupted."""

@@ -1,48 +1,104 @@
-"""Odds: what a score means. A calibration says how often strangers score this high, from comparisons that were made."""
+"""Odds: what a score means. A calibration says how often strangers reach it, from comparisons that were made.
+
+docs/odds.md explains every figure, and where its formula comes from.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from houselights.errors import CalibrationError
+from houselights.errors import CalibrationError, SettingsError
 from houselights.models import Model
-from houselights.templates import unit
-from houselights.types import Float32, Float64
+from houselights.result import Assumed, Odds
+from houselights.tail import Curve
+from houselights.templates import ALIGNMENT, PRECISION, recipe
 
-SCHEMA = "houselights/calibration/1"
-RATES = tuple(float(f"{step}e-{power}") for power in range(1, 9) for step in (10, 5, 2))  # 1, 0.5, 0.2, 0.1 ... 2e-8
-_BLOCK = 2048
+SCHEMA = "houselights/calibration/2"
+PHOTOGRAPH = "photograph"
+"""The kind of comparison that every calibration has: one photograph with another."""
+BANDS = ((0.8, "clear"), (0.65, "fair"), (0.0, "poor"))
+"""Qualities from which on a track's shots are called so, see docs/quality.md."""
+SHOTS = ((3, "3 or 4 shots"), (2, "2 shots"), (1, "1 shot"))
+WORST_GROUP = 100.0
+"""Between regions of the world false matches differ by 10 to 100 times (NISTIR 8280, 2019): the larger of these."""
+HINT = "make it again with houselights calibrate"
+
+
+def kind_of(shots: int, quality: float) -> str:
+    """The kind of comparison that a track's template makes, by the number of its shots and their mean quality."""
+    number = next(words for least, words in SHOTS if shots >= least)
+    band = next(words for least, words in BANDS if quality >= least)
+    return f"{number}, {band}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often strangers reach a score."""
+
+    fmr: float
+    """False-match rate, never 0."""
+    low: float
+    high: float
+    """Its 95 % bounds."""
+    how: str
+    """`counted`, `fitted` where too few were counted, or `bound`: none was, and all one can say is "at most"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Scores at false-match rates, measured on comparisons of different people with one model."""
+    """False-match rates over scores, for one recogniser and each kind of comparison."""
 
     model: str
+    recipe: str
+    """Of the templates, see `templates.recipe`: a calibration serves no other."""
     sha256: str
-    """Of the recogniser's weights: a calibration serves no other."""
+    """Of the recogniser's weights."""
+    precision: str
+    alignment: str
     data: str
     """What the people's photographs were."""
     people: int
-    comparisons: int
-    """Impostor comparisons: pairs of different people."""
-    rates: tuple[float, ...]
-    """False-match rates, falling; none below three in the number of comparisons."""
-    scores: tuple[float, ...]
-    """The score that strangers reach at each rate, rising."""
+    photographs: int
+    left_out: int
+    """Photographs that somebody left out by name: wrong labels."""
+    quality: tuple[float, float]
+    """Lowest and highest quality of the photographs: it says nothing of a face below."""
+    curves: tuple[Curve, ...]
+    """One for each kind of comparison; the first is that of photographs."""
+
+    @property
+    def comparisons(self) -> int:
+        """Comparisons of different people's photographs."""
+        return self.curves[0].comparisons
 
     @property
     def lowest_rate(self) -> float:
-        """The lowest rate that was measured; no error in n comparisons bounds a rate by 3/n at 95 % (rule of three)."""
-        return max(self.rates[-1], 3 / self.comparisons)
+        """The lowest rate that is ever stated."""
+        return self.curves[0].lowest
 
-    def score_at(self, fmr: float) -> float:
-        """The score from which on strangers' comparisons make up a share `fmr`, rounded up to 1e-6.
+    def rate(self, score: float, kind: str = PHOTOGRAPH) -> Rate:
+        """How often strangers reach a score in this kind of comparison, or with photographs if that is more often.
+
+        Raises:
+            CalibrationError: the score is no number.
+        """
+        if not math.isfinite(score):
+            raise CalibrationError(f"a score of {score} has no rate: expected a number of -1 to 1")
+        return max((_rate(curve, score) for curve in self._asked(kind)), key=lambda each: (each.fmr, each.high))
+
+    def fmr_at(self, score: float, kind: str = PHOTOGRAPH) -> float:
+        """The rate alone."""
+        return self.rate(score, kind).fmr
+
+    def score_at(self, fmr: float, kind: str = PHOTOGRAPH) -> float:
+        """The score from which on strangers' comparisons of a kind make up a share `fmr` at most, rounded up to 1e-6.
 
         Raises:
             CalibrationError: the rate is outside what the calibration measured.
@@ -51,15 +107,14 @@ class Calibration:
             shown = f"{self.lowest_rate:.1e} to 1"
             msg = f"a false-match rate of {fmr:g} is outside {shown}, what {self.comparisons} comparisons show"
             raise CalibrationError(msg, hint="ask for a higher --threshold-fmr, or calibrate on more people")
-        score = np.interp(-np.log10(fmr), -np.log10(self.rates), self.scores)
-        return float(np.ceil(score * 1e6) / 1e6)
+        return max(_score(curve, fmr) for curve in self._asked(kind))
 
-    def fmr_at(self, score: float) -> float:
-        """How often strangers reach a score, at least `lowest_rate`; 1 below the scores that were kept."""
-        if score < self.scores[0]:
-            return 1.0
-        rate = 10 ** -np.interp(score, self.scores, -np.log10(self.rates))
-        return float(f"{max(rate, self.lowest_rate):.3g}")
+    def genuine_at(self, score: float, kind: str = PHOTOGRAPH) -> float | None:
+        """The share of comparisons of the same person that reach a score; None where that was not measured."""
+        curve = self._asked(kind)[-1]
+        if not curve.accepted:
+            return None
+        return float(np.interp(score, curve.scores, curve.accepted, left=1.0))
 
     def describe(self) -> str:
         """One line for outputs: data, people, comparisons."""
@@ -71,42 +126,101 @@ class Calibration:
         """The calibration file."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1) + "\n"
 
+    def _asked(self, kind: str) -> tuple[Curve, ...]:
+        """The curves that speak of a kind: that of photographs, and its own where there is one."""
+        return (self.curves[0], *(curve for curve in self.curves[1:] if curve.kind == kind))
 
-def measure(model: Model, data: str, templates: Float32) -> Calibration:
-    """A calibration from one template (n, d) for each of n different people: all their pairs are compared.
 
-    Raises:
-        CalibrationError: fewer than 100 people, or a template that is not a number.
+def _rate(curve: Curve, score: float) -> Rate:
+    if score < curve.scores[0]:
+        return Rate(1.0, 1.0, 1.0, "counted")
+    logs = [np.interp(score, curve.scores, np.log10(np.maximum(each, 1e-15))) for each in (curve.rates, curve.highs)]
+    low = float(np.interp(score, curve.scores, curve.lows))
+    fmr, high = (float(f"{10**log:.3g}") for log in logs)
+    if score > curve.scores[-1] or fmr <= curve.lowest:
+        return Rate(float(f"{curve.lowest:.3g}"), 0.0, max(high, float(f"{curve.lowest:.3g}")), "bound")
+    return Rate(fmr, min(low, fmr), max(high, fmr), "counted" if fmr >= curve.counted_to else "fitted")
+
+
+def _score(curve: Curve, fmr: float) -> float:
+    if fmr < curve.rates[-1]:  # the law ends above that rate: nobody reached a higher score
+        return min(1.0, math.ceil((curve.scores[-1] + 1e-6) * 1e6) / 1e6)
+    falling = -np.log10(curve.rates)
+    first = int(np.searchsorted(falling, -math.log10(fmr), side="left"))
+    if first == 0:
+        return curve.scores[0]
+    share = (-math.log10(fmr) - falling[first - 1]) / (falling[first] - falling[first - 1])
+    score = curve.scores[first - 1] + share * (curve.scores[first] - curve.scores[first - 1])
+    return math.ceil(round(float(score) * 1e6, 3)) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a score was found in, and what is assumed besides."""
+
+    subjects: int
+    """People looked for."""
+    tracks: int
+    """Tracks that each of them was compared with."""
+    worst_group: float | None = WORST_GROUP
+    """By how much a rate may be higher within a group; None leaves that out."""
+    prior: float | None = None
+    """The share of tracks that are believed to show somebody of the gallery; None where nobody said."""
+
+    def __post_init__(self) -> None:
+        """Refuse assumptions that are none.
+
+        Raises:
+            SettingsError: a factor below 1, or a prior that is no share between 0 and 1.
+        """
+        if self.worst_group is not None and not (math.isfinite(self.worst_group) and self.worst_group >= 1):
+            msg = f"a worst-group factor of {self.worst_group:g} is not possible: expected 1 or more"
+            raise SettingsError(msg, hint="100 is the published one (NISTIR 8280); 1 leaves it out")
+        if self.prior is not None and not 0 < self.prior < 1:
+            msg = f"a prior of {self.prior:g} is not possible: expected a share between 0 and 1"
+            raise SettingsError(msg, hint="0.001 says: one track in a thousand shows somebody of the gallery")
+
+
+def anybody(fmr: float, subjects: int) -> float:
+    """The chance that a stranger reaches a score with at least one of so many: 1 - (1 - fmr)^subjects.
+
+    Computed over logarithms, so that small rates keep their digits. Comparisons are taken as independent.
     """
-    people = len(templates)
-    if people < 100:
-        msg = f"{people} people are too few to calibrate on, expected 100 or more"
-        raise CalibrationError(msg, hint="a thousand people measure rates down to 6e-6")
-    if not np.isfinite(templates).all():
-        msg = f"{int((~np.isfinite(templates)).any(axis=1).sum())} templates hold values that are no numbers"
-        raise CalibrationError(msg)
-    comparisons = people * (people - 1) // 2
-    rates = tuple(rate for rate in RATES if rate >= 3 / comparisons)
-    highest = _highest(unit(templates), int(np.ceil(comparisons * RATES[4])))
-    ranks = [min(len(highest), max(1, int(np.floor(rate * comparisons)))) for rate in rates]
-    scores = [float(highest[-rank]) for rank in ranks]
-    kept = [index for index, rank in enumerate(ranks) if rank < len(highest)]
-    return Calibration(
-        model.name, model.sha256, data, people, comparisons,
-        tuple(rates[index] for index in kept), tuple(round(scores[index], 6) for index in kept),
+    return 1.0 if fmr >= 1 else float(-math.expm1(subjects * math.log1p(-fmr)))
+
+
+def posterior(prior: float, true_positive: float, false_positive: float) -> float:
+    """How likely a candidate is right: p T / (p T + (1 - p) F), the rule of Bayes, at or above one score."""
+    right, wrong = prior * true_positive, (1 - prior) * false_positive
+    return right / (right + wrong) if right + wrong > 0 else 0.0
+
+
+def of(calibration: Calibration, score: float, kind: str, setting: Setting) -> Odds:
+    """The odds of one candidate."""
+    rate = calibration.rate(score, kind)
+    searched = setting.tracks * setting.subjects
+    chance, worst = anybody(rate.fmr, setting.subjects), anybody(rate.high, setting.subjects)
+    after = None
+    if setting.prior is not None:
+        genuine = calibration.genuine_at(score, kind)
+        after = _digits(posterior(setting.prior, 1.0 if genuine is None else genuine, worst))
+    return Odds(
+        kind=kind, fmr=rate.fmr, low=_digits(rate.low), high=rate.high, how=rate.how,
+        anybody=_digits(chance), anybody_high=_digits(worst),
+        expected=_digits(rate.fmr * searched), expected_high=_digits(rate.high * searched),
+        worst_group=None if setting.worst_group is None else min(1.0, _digits(rate.fmr * setting.worst_group)),
+        posterior=after,
     )  # fmt: skip
 
 
-def _highest(templates: Float32, count: int) -> Float64:
-    """The highest scores of all pairs, rising, in blocks: memory holds one block and the kept scores."""
-    kept = np.empty(0, np.float32)
-    for start in range(0, len(templates), _BLOCK):
-        block = templates[start : start + _BLOCK]
-        scores = block @ templates[start:].T
-        kept = np.concatenate([kept, scores[np.triu_indices(len(block), 1, scores.shape[1])]])
-        if len(kept) > count:
-            kept = np.partition(kept, len(kept) - count)[-count:]
-    return np.sort(kept).astype(np.float64)
+def assumed(fmr: float, setting: Setting) -> Assumed:
+    """What the odds of a search rest on, and how many candidates strangers alone would give at its threshold."""
+    expected = _digits(fmr * setting.tracks * setting.subjects)
+    return Assumed(setting.subjects, setting.tracks, expected, setting.worst_group, setting.prior)
+
+
+def _digits(value: float) -> float:
+    return float(f"{value:.3g}")
 
 
 def built_in(model: Model) -> Calibration:
@@ -139,38 +253,68 @@ def read(path: Path, model: Model) -> Calibration:
 
 
 def _parse(text: str, name: str) -> Calibration:
-    hint = "make it again with houselights calibrate"
     try:
         document = json.loads(text)
         schema = document.pop("schema")
-        columns = {name: tuple(map(float, document[name])) for name in ("rates", "scores")}
-        found = Calibration(**{**document, **columns})
+        curves = tuple(_curve(each) for each in document["curves"])
+        low, high = map(float, document["quality"])
+        found = Calibration(**{**document, "curves": curves, "quality": (low, high)})
         _check_types(found, schema)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as fault:
         msg = f"calibration '{name}' is not a document of schema {SCHEMA}"
-        raise CalibrationError(msg, hint=hint) from fault
+        raise CalibrationError(msg, hint=HINT) from fault
     if schema != SCHEMA:
         msg = f"calibration '{name}' has schema '{schema}', expected {SCHEMA}"
-        raise CalibrationError(msg, hint=hint)
-    scores, rates = np.array(found.scores), np.array(found.rates)
-    paired = len(scores) == len(rates) >= 2
-    ordered = paired and bool((np.diff(scores) >= 0).all() and (np.diff(rates) < 0).all())  # false for nan
-    if not ordered or rates[-1] <= 0 or rates[0] >= 1 or found.comparisons < 1:
-        msg = f"calibration '{name}': rates must fall within 0 to 1 and scores rise, with at least two of each"
-        raise CalibrationError(msg, hint=hint)
+        raise CalibrationError(msg, hint=HINT)
+    for curve in found.curves:
+        _check_curve(curve, name)
+    if not found.curves or found.curves[0].kind != PHOTOGRAPH:
+        raise CalibrationError(f"calibration '{name}' has no curve of photographs to begin with", hint=HINT)
     return found
 
 
+def _curve(document: dict[str, Any]) -> Curve:
+    columns = ("scores", "rates", "lows", "highs", "accepted")
+    return Curve(**{**document, **{name: tuple(map(float, document[name])) for name in columns}})
+
+
 def _check_types(found: Calibration, schema: object) -> None:
-    words, counts = (schema, found.model, found.sha256, found.data), (found.people, found.comparisons)
+    words = [schema, found.model, found.recipe, found.sha256, found.precision, found.alignment, found.data]
+    counts = [found.people, found.photographs, found.left_out]
+    for curve in found.curves:
+        words.append(curve.kind)
+        counts += [curve.people, curve.comparisons, curve.genuine]
+        float(curve.counted_to)
     if not all(isinstance(each, str) for each in words) or not all(type(each) is int for each in counts):
         raise TypeError
 
 
+def _check_curve(curve: Curve, name: str) -> None:
+    """Return if scores rise and rates fall within their bounds; false for nan."""
+    scores, rates, lows, highs = (np.array(each) for each in (curve.scores, curve.rates, curve.lows, curve.highs))
+    paired = len({len(scores), len(rates), len(lows), len(highs), len(curve.accepted) or len(scores)}) == 1
+    good = len(scores) >= 2 and paired and curve.comparisons >= 1
+    good = good and bool((np.diff(scores) > 0).all() and (np.diff(rates) <= 0).all() and np.isfinite(scores).all())
+    good = good and bool((lows >= 0).all() and (lows <= rates).all() and (rates <= highs).all() and (highs <= 1).all())
+    shares = np.array(curve.accepted)
+    good = good and bool(((shares >= 0) & (shares <= 1)).all())
+    if not good or rates[-1] <= 0 or rates[0] >= 1:
+        msg = f"calibration '{name}', {curve.kind}: scores must rise and rates fall within 0 to 1, inside their bounds"
+        raise CalibrationError(msg, hint=HINT)
+
+
 def _bound(calibration: Calibration, model: Model) -> Calibration:
+    hint = "scores of one model mean nothing for another: calibrate this one"
     if calibration.sha256 != model.sha256:
         theirs = f"{calibration.model} ({calibration.sha256[:12]})"
         ours = f"{model.name} ({model.sha256[:12]})"
-        msg = f"the calibration is for {theirs}, the recogniser is {ours}"
-        raise CalibrationError(msg, hint="scores of one model mean nothing for another: calibrate this one")
+        raise CalibrationError(f"the calibration is for {theirs}, the recogniser is {ours}", hint=hint)
+    for what, theirs, ours in (
+        ("precision", calibration.precision, PRECISION),
+        ("alignment", calibration.alignment, ALIGNMENT),
+        ("centre", calibration.recipe, recipe(model)),
+    ):
+        if theirs != ours:
+            msg = f"the calibration was made with another {what} of '{model.name}': {theirs[:40]}, expected {ours[:40]}"
+            raise CalibrationError(msg, hint=HINT)
     return calibration

@@ -20,8 +20,8 @@ class Registrar:
 
     def __init__(self, detector_path: Path, recogniser: Recogniser) -> None:
         """Nothing is loaded yet."""
-        self.recogniser = recogniser.model.sha256
-        """SHA-256 of the recogniser: templates of two recognisers cannot be compared."""
+        self.recogniser = recogniser.recipe
+        """What its templates are made by: those of two recipes cannot be compared."""
         self._enroller = Enroller(detector_path, recogniser)
         self._cutter = Cutter(detector_path)
 

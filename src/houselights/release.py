@@ -47,6 +47,7 @@ from houselights.record import Record, Use
 from houselights.result import Refusal
 from houselights.sampling import Sampling
 from houselights.scan import Job, Range, RestartError, observe, scan
+from houselights.search import Sieve
 from houselights.sound import AudioPlan
 from houselights.templates import Recogniser
 from houselights.types import Authority, Float64
@@ -378,8 +379,8 @@ class _Work:
                 check_people(self._case, gallery.hashes)
         alike = calibration.score_at(ALIKE_FMR)
         seen = scan(job, recogniser, alike, lambda seconds, _: self._watcher.progress(seconds))
-        threshold = calibration.score_at(request.threshold_fmr)
-        self._verdicts = judged(keep, hide, seen.probes, threshold, calibration)
+        sieve = Sieve(calibration, request.threshold_fmr)
+        self._verdicts = judged(keep, hide, seen.probes, sieve)
         self._models.append(runtime.use(model, exact=True))
 
     def _kept(self) -> Detections:

@@ -1,11 +1,11 @@
-"""What a search says: the shapes behind `--json`, schema `houselights/search/1`, and their one JSON form."""
+"""What a search says: the shapes behind `--json`, schema `houselights/search/2`, and their one JSON form."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
 
-SCHEMA = "houselights/search/1"
+SCHEMA = "houselights/search/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ class Threshold:
     fmr: float
     """The false-match rate asked for: how often a stranger's photograph scores this high against one subject."""
     score: float
-    """The score, -1 to 1, that the calibration gives for that rate."""
+    """The score, -1 to 1, that the calibration gives for that rate between photographs; for tracks of poorer shots the
+    score may have to be higher."""
     calibration: str
     """What the rate was measured on."""
     lowest_fmr: float
@@ -106,6 +107,55 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True)
+class Odds:
+    """What a score means in one search. docs/odds.md has the formulas."""
+
+    kind: str
+    """The kind of comparison: how many shots, of what quality."""
+    fmr: float
+    """How often a stranger scores at least this high against one subject; never 0."""
+    low: float
+    high: float
+    """Its 95 % bounds."""
+    how: str
+    """`counted`, `fitted` where too few were counted, or `bound`: nothing can be said but "at most"."""
+    anybody: float
+    """The chance that a stranger's track scores this high with at least one subject of the gallery."""
+    anybody_high: float
+    """The same at the rate's upper bound."""
+    expected: float
+    """Scores this high that strangers alone would give in the whole search."""
+    expected_high: float
+    worst_group: float | None
+    """The rate within the group that fares worst by published figures; None where that was left out."""
+    posterior: float | None
+    """How likely a candidate with this score is right, with the prior that was stated; None without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerUp:
+    """The subject who comes next on a candidate's track, so near that the two cannot be told apart."""
+
+    subject: str
+    score: float
+    fmr: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What the odds of a search rest on."""
+
+    subjects: int
+    tracks: int
+    """Tracks that were compared with each of them."""
+    expected: float
+    """Candidates that strangers alone would give at the threshold."""
+    worst_group: float | None
+    """The factor that was put on a rate."""
+    prior: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A track that looks like a subject: a lead only."""
 
@@ -115,9 +165,10 @@ class Candidate:
     start_s: float
     end_s: float
     score: float
-    """-1 to 1, rounded to 1e-6: the mean cosine between the subject's photographs and the track's shots, by quality."""
-    fmr: float
-    """How often a stranger scores at least this high against one subject, as measured on photographs; never 0."""
+    """-1 to 1, rounded to 1e-6: the mean cosine between the subject's photographs and the track's template."""
+    odds: Odds
+    runner_up: RunnerUp | None
+    """Another subject who comes so near on this track that the two cannot be told apart."""
     shots: int
     """Shots that were fused into the track's template."""
     best_shot: Shot
@@ -178,6 +229,7 @@ class Result:
     models: tuple[ModelUse, ...]
     gallery: GalleryUse
     threshold: Threshold
+    assumed: Assumed
     footage: tuple[FootageUse, ...]
     passed_over: tuple[Refusal, ...]
     """Files in searched folders that are not footage by their names."""

@@ -10,6 +10,7 @@ from houselights import models, odds, runtime
 from houselights.faces import Canvas, Detector
 from houselights.models import Model
 from houselights.result import Threshold
+from houselights.search import Sieve
 from houselights.templates import Recogniser
 
 
@@ -25,7 +26,8 @@ class Rig:
         """
         self.detector_model = models.default("detector")
         self.calibration = odds.read(calibration, chosen) if calibration else odds.built_in(chosen)
-        score = self.calibration.score_at(threshold_fmr)
+        self.sieve = Sieve(self.calibration, threshold_fmr)
+        score = self.sieve.lowest
         self.threshold = Threshold(threshold_fmr, score, self.calibration.describe(), self.calibration.fmr_at(1.0))
         self.detector_path = models.path_of(self.detector_model)
         self._recogniser_model, self._recogniser_path = chosen, models.path_of(chosen)

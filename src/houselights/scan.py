@@ -18,7 +18,7 @@ from houselights.quality import measure
 from houselights.result import Shot as ShotRecord
 from houselights.sampling import Sampler, Sampling, Sight
 from houselights.search import Probe
-from houselights.templates import Recogniser, fuse, people
+from houselights.templates import Recogniser, fuse_shots, people
 from houselights.tracks import STRONG, Shot, Step, Track, Tracker
 from houselights.types import Faces, Float32, UInt8
 
@@ -204,7 +204,8 @@ class _Desk:
             mine = [index for index, other in enumerate(persons) if other == person]
             weights = [track.shots[index].quality for index in mine]
             alone = len(mine) == 1
-            template = self._recogniser.template([patches[mine[0]]], weights) if alone else fuse(each[mine], weights)
+            one = [patches[index] for index in mine]
+            template = self._recogniser.embed_alone(one)[0] if alone else fuse_shots(each[mine], weights)
             probes.append(self._probe(track, persons, mine, each[mine], template))
         return probes
 

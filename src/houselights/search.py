@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from houselights import odds
 from houselights.gallery import Gallery, Subject
-from houselights.odds import Calibration
-from houselights.result import Appearance, Candidate, Lookalikes, Shot
+from houselights.odds import Calibration, Setting
+from houselights.result import Appearance, Candidate, Lookalikes, Odds, RunnerUp, Shot
 from houselights.types import Float32
 
 MARGIN = 1e-4  # matrix products differ between batch sizes by some 1e-7: what lies this near is scored again
@@ -30,7 +31,12 @@ class Probe:
     shot_templates: Float32
     """(shots, d) unit"""
     template: Float32
-    """(d,) all of them fused, of length 1 at most"""
+    """(d,) all of them fused, unit"""
+
+    @property
+    def kind(self) -> str:
+        """The kind of comparison that is made with it."""
+        return odds.kind_of(len(self.shots), sum(shot.quality for shot in self.shots) / len(self.shots))
 
 
 def score(one: Float32, other: Float32) -> float:
@@ -41,9 +47,29 @@ def score(one: Float32, other: Float32) -> float:
     return round(math.fsum(one.astype(np.float64) * other.astype(np.float64)), 6)
 
 
-def candidates(
-    gallery: Gallery, probes: Iterable[Probe], threshold: float, calibration: Calibration
-) -> tuple[Candidate, ...]:
+@dataclass(frozen=True, slots=True)
+class Sieve:
+    """From which score on a comparison of each kind makes a candidate, at one false-match rate."""
+
+    calibration: Calibration
+    fmr: float
+
+    def score(self, probe: Probe) -> float:
+        """The score that a probe's kind asks for."""
+        return self.calibration.score_at(self.fmr, probe.kind)
+
+    @property
+    def lowest(self) -> float:
+        """The score that no kind asks less than."""
+        return self.calibration.score_at(self.fmr)
+
+    @property
+    def near(self) -> float:
+        """How far two scores may be apart and still be too near to tell two people: as far as a rate ten times over."""
+        return self.lowest - self.calibration.score_at(min(10 * self.fmr, 0.5))
+
+
+def candidates(gallery: Gallery, probes: Iterable[Probe], sieve: Sieve, setting: Setting) -> tuple[Candidate, ...]:
     """One candidate for each subject and track that reach the threshold, best first; nothing fills up the list.
 
     A matrix product proposes in float32, `score` decides.
@@ -51,20 +77,35 @@ def candidates(
     found: dict[tuple[str, str, int], Candidate] = {}
     for block in _blocks(list(probes), BLOCK):
         proposed = gallery.templates @ np.stack([probe.template for probe in block]).T
-        for row, column in np.argwhere(proposed >= threshold - MARGIN):
+        for row, column in np.argwhere(proposed >= sieve.lowest - MARGIN):
             subject, probe = gallery.subjects[row], block[column]
             exact = score(subject.template, probe.template)
             place = (subject.name, probe.footage, probe.track)
-            if exact >= threshold and (place not in found or exact > found[place].score):
-                found[place] = _candidate(subject, probe, exact, calibration)
+            if exact >= sieve.score(probe) and (place not in found or exact > found[place].score):
+                rival = _runner_up(gallery, proposed[:, column], int(row), probe, sieve)
+                found[place] = _candidate(
+                    subject, probe, exact, odds.of(sieve.calibration, exact, probe.kind, setting), rival
+                )
     return tuple(sorted(found.values(), key=lambda c: (-c.score, c.subject, c.footage, c.track)))
+
+
+def _runner_up(gallery: Gallery, proposed: Float32, row: int, probe: Probe, sieve: Sieve) -> RunnerUp | None:
+    """The best other subject of the same track, where the two are too near to be told apart."""
+    others = np.delete(np.arange(len(proposed)), row)
+    if not len(others):
+        return None
+    other = gallery.subjects[others[np.argmax(proposed[others])]]
+    exact, own = score(other.template, probe.template), score(gallery.subjects[row].template, probe.template)
+    if exact < own - sieve.near or exact < sieve.score(probe) - sieve.near:
+        return None
+    return RunnerUp(other.name, exact, sieve.calibration.fmr_at(exact, probe.kind))
 
 
 def _blocks(probes: list[Probe], size: int) -> Iterable[list[Probe]]:
     return (probes[start : start + size] for start in range(0, len(probes), size))
 
 
-def _candidate(subject: Subject, probe: Probe, exact: float, calibration: Calibration) -> Candidate:
+def _candidate(subject: Subject, probe: Probe, exact: float, found: Odds, rival: RunnerUp | None) -> Candidate:
     references = [score(template, probe.template) for template in subject.templates]
     shots = [score(subject.template, template) for template in probe.shot_templates]
     return Candidate(
@@ -74,7 +115,8 @@ def _candidate(subject: Subject, probe: Probe, exact: float, calibration: Calibr
         start_s=probe.start_s,
         end_s=probe.end_s,
         score=exact,
-        fmr=calibration.fmr_at(exact),
+        odds=found,
+        runner_up=rival,
         shots=len(probe.shots),
         best_shot=probe.shots[int(np.argmax(shots))],
         reference=str(subject.references[int(np.argmax(references))].file),

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from houselights.gallery import Gallery
-from houselights.odds import Calibration
-from houselights.search import Probe, score
+from houselights.search import Probe, Sieve, score
 from houselights.words import rate_words
 
 HIDE_FMR = 0.01
@@ -52,17 +51,15 @@ class Verdicts:
         return False, "the track passes from one person to another" if spans else self._otherwise
 
 
-def judged(
-    keep: Gallery | None, hide: Gallery | None, probes: Iterable[Probe], threshold: float, calibration: Calibration
-) -> Verdicts:
+def judged(keep: Gallery | None, hide: Gallery | None, probes: Iterable[Probe], sieve: Sieve) -> Verdicts:
     """The verdicts for tracks with templates.
 
-    With people to keep, a track is shown where it scores `threshold` and more with one of them and is not like anybody
-    to hide. With people to hide alone, it is shown where it is not like any of them. Without anybody, none is shown.
+    With people to keep, a track is shown where it passes the sieve with one of them and is not like anybody to hide.
+    With people to hide alone, it is shown where it is not like any of them. Without anybody, none is shown.
     """
     if keep is None and hide is None:
         return Verdicts()
-    judge = _Judge(keep, hide, threshold, calibration)
+    judge = _Judge(keep, hide, sieve)
     by_track: dict[int, list[Probe]] = {}
     for probe in probes:
         by_track.setdefault(probe.track, []).append(probe)
@@ -81,24 +78,26 @@ def _span(probe: Probe, shown: bool, why: str, *, divided: bool) -> Span:  # noq
 class _Judge:
     """Compares templates with who is meant."""
 
-    def __init__(self, keep: Gallery | None, hide: Gallery | None, threshold: float, calibration: Calibration) -> None:
-        self._keep, self._hide, self._threshold, self._calibration = keep, hide, threshold, calibration
-        self._loose = calibration.score_at(HIDE_FMR)
+    def __init__(self, keep: Gallery | None, hide: Gallery | None, sieve: Sieve) -> None:
+        self._keep, self._hide, self._sieve = keep, hide, sieve
+        self._loose = sieve.calibration.score_at(HIDE_FMR)
 
     def of(self, probe: Probe) -> tuple[bool, str]:
         """Whether the person of a probe is shown, and why."""
         unlike, name = _best(self._hide, probe)
         if unlike >= self._loose:
-            return False, f"like {name}, to be hidden: score {unlike:.3f}, {self._rate(unlike)}"
+            return False, f"like {name}, to be hidden: score {unlike:.3f}, {self._rate(unlike, probe)}"
         if self._keep is None:
             return True, f"not like anybody to be hidden: score {unlike:.3f} at most"
         alike, name = _best(self._keep, probe)
-        if alike < self._threshold:
-            return False, f"cannot be told to be anybody to keep: score {alike:.3f}, {self._threshold:.3f} is asked for"
-        return True, f"taken for {name}: score {alike:.3f}, {self._rate(alike)}"
+        asked = self._sieve.score(probe)
+        if alike < asked:
+            return False, f"cannot be told to be anybody to keep: score {alike:.3f}, {asked:.3f} is asked for"
+        return True, f"taken for {name}: score {alike:.3f}, {self._rate(alike, probe)}"
 
-    def _rate(self, value: float) -> str:
-        rate = rate_words(self._calibration.fmr_at(value), self._calibration.lowest_rate)
+    def _rate(self, value: float, probe: Probe) -> str:
+        calibration = self._sieve.calibration
+        rate = rate_words(calibration.fmr_at(value, probe.kind), calibration.lowest_rate)
         return f"{rate} strangers is this alike"
 
 

@@ -110,7 +110,7 @@ def review(record: Record, name: str, subject: str, by: Passphrased) -> Listed:
     return entry
 
 
-def active(record: Record, name: str, model_sha256: str) -> tuple[Gallery, tuple[Refusal, ...]]:
+def active(record: Record, name: str, recipe: str) -> tuple[Gallery, tuple[Refusal, ...]]:
     """The gallery of all entries that were reviewed and have not expired, and why each of the others is left out.
 
     Raises:
@@ -120,7 +120,7 @@ def active(record: Record, name: str, model_sha256: str) -> tuple[Gallery, tuple
     now = record.now()
     with record.log.locked():  # nobody renews it meanwhile
         held = _held(record, name)
-        _check_recogniser(held, model_sha256)
+        _check_recogniser(held, recipe)
         entries = sorted(_entries(record, held), key=lambda entry: entry.subject)
     subjects = tuple(held.subject(each) for each in entries if each.state(now) == "searched")
     left_out = tuple(
@@ -251,9 +251,9 @@ def _check_place(record: Record, name: str, subject: str, recogniser: str) -> Wa
     return held
 
 
-def _check_recogniser(held: Watchlist, sha256: str) -> None:
-    if held.recogniser != sha256:
-        msg = f"the watchlist '{held.name}' was made with recogniser {held.recogniser[:12]}, and this is {sha256[:12]}"
+def _check_recogniser(held: Watchlist, recipe: str) -> None:
+    if held.recogniser != recipe:
+        msg = f"the watchlist '{held.name}' was made with recogniser {held.recogniser[:12]}, and this is {recipe[:12]}"
         raise GalleryError(msg, hint="templates of two recognisers cannot be compared: enrol the photographs again")
 
 

@@ -1,0 +1,61 @@
+"""`houselights calibrate`: what scores mean for a recogniser, or on people, of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from houselights import calibration, dataset, display, models
+from houselights.calibration import Progress
+from houselights.cli_log import ready, write
+from houselights.cli_models import AcceptOption, RecogniserOption, fetch_if_missing
+from houselights.dataset import Reading
+from houselights.templates import Recogniser
+from houselights.words import count, one_in
+
+LeaveOutOption = Annotated[
+    Path | None,
+    typer.Option("--leave-out", help="Photographs with wrong labels: a file name and a reason a line.", metavar="FILE"),
+]
+MiddleOption = Annotated[
+    bool, typer.Option("--middle", help="Of several faces take the one nearest to the middle, as LFW means it.")
+]
+
+
+def calibrate_command(
+    *,
+    images: Annotated[Path, typer.Option(help="One folder a person with photographs, or one photograph a person.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The calibration file.")],
+    data: Annotated[str | None, typer.Option(help="What the photographs are, for the record.")] = None,
+    leave_out: LeaveOutOption = None,
+    middle: MiddleOption = False,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on with what an earlier run had done.")
+    ] = True,
+    recogniser: RecogniserOption = "sface",
+    accept_licence: AcceptOption = False,
+) -> None:
+    """Measure how often strangers reach each score, for a recogniser of your own or on people of your own."""
+    how = Reading(middle, with_shots=True, leave_out=dataset.read_left_out(leave_out) if leave_out else {})
+    model = models.recogniser(recogniser, accept_licence=accept_licence)
+    fetch_if_missing("detector", "recogniser" if model.default else "detector")
+    network = Recogniser(model, models.path_of(model))
+    progress = Progress(ready(), images, model, how)
+    if not resume:
+        progress.clear()
+    with display.steps("photographs") as bar:
+        detector = models.path_of(models.default("detector"))
+        people = dataset.read(images, detector, network, how, progress=bar, kept=progress)
+    for doubt in people.doubts():
+        display.say(display.shown(doubt))
+    found = calibration.measure(model, data or images.name, people)
+    write(output, found.to_json().encode())
+    progress.clear()
+    display.out.print(f"{found.describe()}; {count(len(people.lost), 'photograph')} refused, ", end="")
+    display.out.print(f"{count(len(people.duplicates), 'duplicate')}, {len(people.left_out)} left out by name")
+    for curve in found.curves:
+        rate = max(1e-5, found.lowest_rate)
+        shown = f"; 1 in {one_in(rate):,} strangers reach {found.score_at(rate, curve.kind):.3f}"
+        display.out.print(f"  {curve.kind}: {curve.comparisons:,} comparisons of {curve.people:,} people{shown}")
