@@ -278,7 +278,18 @@ def test_what_was_found_stays_where_it_may(forged: Sequence[Step], honest: Seque
     assert faults(*honest) == []
 
 
+CONSENTED: dict[str, Any] = {"purpose": "consented"}
+ASKED_FOR = (OPENED.but(**CONSENTED, subjects=2), APPROVED)
+RANKED = STARTED.but(**CONSENTED, comparison="doubles")
+NOT_THEIRS = "it ranks people for somebody else than one who asks"
+
 CASES: list[Twins] = [
+    ("ranked without consent", (*OPEN[:2], STARTED.but(comparison="doubles")),
+     (*OPEN[:2], STARTED.but(comparison="lookalikes")), NOT_THEIRS),
+    ("ranked for two people", (*ASKED_FOR, RANKED.but(subjects=2)), (*ASKED_FOR, RANKED), NOT_THEIRS),
+    ("ended as another", (*OPEN[:2], STARTED.but(comparison="lookalikes"), FINISHED),
+     (*OPEN[:2], *(each.but(comparison="lookalikes") for each in (STARTED, FINISHED))),
+     "it ended, and had not begun with what it states"),
     ("approved after its end", (OPENED, APPROVED.at(30 * DAY + 0.01)), (OPENED, APPROVED.at(30 * DAY)), LATE_APPROVAL),
     ("approved when closed", (OPENED, CLOSED, APPROVED), (OPENED, APPROVED, CLOSED), LATE_APPROVAL),
     ("approved after 48 hours", (URGENT, APPROVED.at(48.01)), (URGENT, APPROVED.at(48)), LATE_APPROVAL),

@@ -362,6 +362,9 @@ def _inside(entry: Entry, case: _Case) -> Iterator[str]:
             yield f"its {name} is not that of its case"
     if entry.facts.get("subjects", 0) > case.facts["subjects"]:
         yield "it looks for more people than its case names"
+    asker = entry.facts["purpose"] == "consented" and entry.facts.get("subjects") == 1
+    if entry.facts.get("comparison") == "doubles" and not asker:
+        yield "it ranks people for somebody else than one who asks"
     if case.closed or entry.time > case.until:
         yield "its case was over"
     if case.is_late(entry.time):

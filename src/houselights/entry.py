@@ -106,6 +106,8 @@ _SEARCH: dict[str, Check] = {
     "threshold_score": NUMBER,
     "films": _count,
 }
+_COMPARISON: dict[str, Check] = {"comparison": _one_of("lookalikes", "doubles")}
+"""Of a search that compares named people's photographs with each other: the photographs are its films."""
 _RELEASE: dict[str, Check] = {"purpose": STATED, "authorisation": ID, "footage": TAG, "compared": _flag}
 
 _SIGNED: dict[str, Check] = {"by": ID, "signature": SIGNATURE}
@@ -198,6 +200,8 @@ MORE: dict[str, dict[str, Check]] = {
     "case-opened": _SIGNED,
     "watchlist-changed": _SIGNED,
     "exported": {"candidate": ID},  # a lead sheet
+    "search-started": _COMPARISON,
+    "search-finished": _COMPARISON,
     "release-started": {"case": ID},
     "released": {"case": ID},
     "refused": {"footage": TAG},

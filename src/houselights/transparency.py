@@ -118,6 +118,8 @@ class Searches:
     total: int
     by_purpose: Table
     """Purpose, then outcome."""
+    of_photographs: Counts
+    """Searches that compared named people's photographs with each other, by what for: each photograph is a film."""
     subjects: int
     """Sum over all searches: somebody who was searched for twice counts twice."""
     largest_gallery: int
@@ -380,6 +382,7 @@ def _searches(uses: list[Chain]) -> Searches:
     return Searches(
         total=len(searches),
         by_purpose=_table(((first.facts["purpose"], _search_outcome(c)) for c, first in searches), SEARCH_OUTCOMES),
+        of_photographs=_counts(first.facts["comparison"] for first in started if "comparison" in first.facts),
         subjects=_sum(started, "subjects"),
         largest_gallery=max((first.facts["subjects"] for first in started), default=0),
         films_named=_sum(started, "films"),
