@@ -103,7 +103,26 @@ def show(title: str, rows: list[Row], file: Path | None = None, notes: tuple[str
         file.write_text(json.dumps({**known, "title": title, "rows": rows, "notes": notes}, indent=1) + "\n", "utf-8")
 
 
+def written(page: Path, name: str, rows: list[Row]) -> None:
+    """Put a table in place of what stands between the page's marks of that name, with the command below it."""
+    begin, end = f"<!-- figures: {name} -->", "<!-- end of figures -->"
+    before, _, rest = page.read_text("utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    if not after:
+        sys.exit(f"{page} has no place for {name}: expected a line {begin} and later {end}")
+    columns = list(rows[0])
+    lines = [
+        "| " + " | ".join(columns) + " |",
+        "|" + "|".join("---" if isinstance(rows[0][c], str) else "--:" for c in columns) + "|",
+    ]
+    lines += ["| " + " | ".join(_cell(row[c]) for c in columns) + " |" for row in rows]
+    made = f"`{shlex.join(['python', *sys.argv])}`, {runtime.describe().get('processor', 'this machine')}"
+    page.write_text(f"{before}{begin}\n\n" + "\n".join(lines) + f"\n\n{made}\n\n{end}{after}", "utf-8")
+
+
 def _cell(value: object) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "NO"
     if isinstance(value, float):
