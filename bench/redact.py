@@ -34,9 +34,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import _common as common
 import numpy as np
@@ -45,9 +44,11 @@ from numpy.typing import NDArray
 from search import decode, lengthen
 
 from houselights import config, event, models, photograph, policy
+from houselights import leaks as leak_counts
 from houselights.cast import Cast
 from houselights.config import CACHE
 from houselights.cover import Fill, picture_of
+from houselights.detection import HEIGHTS, is_covered, is_inside, partners
 from houselights.errors import SettingsError
 from houselights.event import Event
 from houselights.faces import overlap
@@ -56,20 +57,14 @@ from houselights.footage import Footage, Tally
 from houselights.gallery import still
 from houselights.heads import SURE, Finder, Recall, grown, looks
 from houselights.interval import interval
-from houselights.ledger import PLACE_S
+from houselights.lists import read_boxes
 from houselights.release import Request, release
 from houselights.script import EventSettings
-from houselights.types import Float32
+from houselights.types import Float32, Float64
 
-CLEAR = 0.98
-HALF_S = 0.5
 KEEPING = ("kept right", "kept wrong", "walks", "walks kept")
-VISIBLE, HEIGHT = 0.5, 16
-HEAD = (1.45, 1.5)
 FOUND = 0.4
-HEIGHTS = (8, 16, 24, 40, 80)
 FILL = Fill("solid", "00C000")  # a colour that no event has
-Box = tuple[float, float, float, float]
 
 
 class Silent:
@@ -188,38 +183,18 @@ def kept(truth: Event, folder: Path) -> common.Row:
         folder / "event.mp4", folder / "kept.mp4", authority=authority, keep=(folder / "gallery",), allow_findings="-"
     )
     tracks = release(request, common.record(), Silent()).manifest.tracks
-    enrolled = {person.id for person in truth.people if person.enrolled}
-    start, second = truth.frames[0].ticks, truth.time_base[1] / truth.time_base[0]
-    times = np.array([(frame.ticks - start) / second for frame in truth.frames])
-    right, met = 0, {}
-    mine = [track for track in tracks if track.verdict == "kept"]
-    for track in mine:
-        seen = [on(truth.frames[int(np.abs(times - place.time_s).argmin())].faces, place.box) for place in track.places]
-        good = [walk for walk in seen if walk and walk[0] in enrolled]
-        right += len(good) > len(seen) / 2
-        for walk in set(good):
-            met[walk] = met.get(walk, 0) + good.count(walk)
-    walks = sum(len(person.walks) for person in truth.people if person.enrolled)
-    long_enough = sum(count * PLACE_S >= HALF_S for count in met.values())
-    return {"kept right": right, "kept wrong": len(mine) - right, "walks": walks, "walks kept": long_enough}
-
-
-def on(faces: Sequence[event.Face], box: Box) -> tuple[str, int] | None:
-    """The person and walk whose face's middle is nearest to that of a head, if it lies in the head."""
-    inside_it = [face for face in faces if inside(face.box, np.array(box))]
-    x, y = box[0] + box[2] / 2, box[1] + box[3] / 2
-    near = min(
-        inside_it, key=lambda f: abs(f.box[0] + f.box[2] / 2 - x) + abs(f.box[1] + f.box[3] / 2 - y), default=None
-    )
-    return (near.person, near.walk) if near else None
+    enrolled = frozenset(person.id for person in truth.people if person.enrolled)
+    found = leak_counts.kept(truth, tracks, enrolled)
+    return dict(zip(KEEPING, (found.right, found.wrong, found.walks, found.walks_kept), strict=True))
 
 
 def ours(path: Path) -> Iterator[NDArray[np.bool_]]:
     """Which pixels of each frame of a release have the covers' colour."""
+    colours = None
     for frame in Footage(path).frames(Tally()):
         picture = picture_of(frame)
-        near = np.abs(picture.rgb().astype(np.int16) - FILL.rgb).max(axis=2) <= 40
-        yield near
+        colours = leak_counts.colours_of(picture, FILL) if colours is None else colours
+        yield leak_counts.near(picture.rgb(), colours)
 
 
 def defaced(path: Path) -> Iterator[NDArray[np.bool_]]:
@@ -241,41 +216,14 @@ def defaced(path: Path) -> Iterator[NDArray[np.bool_]]:
 
 def counted(who: str, seed: int, truth: Event, masks: Iterator[NDArray[np.bool_]]) -> common.Row:
     """Tracks, those with a clear frame, and areas."""
-    asked: set[tuple[str, int]] = set()
-    clear: dict[tuple[str, int], int] = {}
-    heads = near = away = pixels = faces = 0
-    for frame, mask in zip(truth.frames, masks, strict=True):
-        head, around = np.zeros_like(mask), np.zeros_like(mask)
-        for face in frame.faces:
-            head[part(grown_by(face.box, *HEAD), mask)] = True
-            around[part(grown_by(face.box, 2 * HEAD[0], 2 * HEAD[1]), mask)] = True
-            if face.visible < VISIBLE or face.box[3] < HEIGHT:
-                continue
-            faces += 1
-            asked.add((face.person, face.walk))
-            if mask[part(face.box, mask)].mean() < CLEAR:
-                clear[face.person, face.walk] = clear.get((face.person, face.walk), 0) + 1
-        heads, near = heads + int(head.sum()), near + int((mask & around).sum())
-        away, pixels = away + int((mask & ~around).sum()), pixels + mask.size
+    found = leak_counts.count(truth, masks)
     return {
-        "seed": seed, "by": who, "tracks": len(asked), "with a clear frame": len(clear), "faces": faces,
-        "clear faces": sum(clear.values()), "area on heads": round(near / heads, 2),
-        "elsewhere": round(away / pixels, 3),
+        "seed": seed, "by": who, "tracks": len(found.courses),
+        "with a clear frame": sum(course.clear > 0 for course in found.courses),
+        "faces": sum(course.faces for course in found.courses),
+        "clear faces": sum(course.clear for course in found.courses),
+        "area on heads": round(found.near / found.heads, 2), "elsewhere": round(found.away / found.pixels, 3),
     }  # fmt: skip
-
-
-def grown_by(box: Box, across: float, down: float) -> Box:
-    """A box around the same middle, so many times as wide and high."""
-    left, top, width, height = box
-    return left - (across - 1) / 2 * width, top - (down - 1) / 2 * height, across * width, down * height
-
-
-def part(box: Box, mask: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """The rows and columns of a box, at least one pixel of the picture."""
-    rows, columns = mask.shape
-    left, top = min(max(0, int(box[0])), columns - 1), min(max(0, int(box[1])), rows - 1)
-    right, bottom = max(left + 1, int(np.ceil(box[0] + box[2]))), max(top + 1, int(np.ceil(box[1] + box[3])))
-    return slice(top, bottom), slice(left, right)
 
 
 # Photographs
@@ -284,7 +232,7 @@ def part(box: Box, mask: NDArray[np.bool_]) -> tuple[slice, slice]:
 def photographs(args: common.Options) -> None:
     """Recall by height on `facemask_dev`."""
     folder = data("facemask_dev")
-    files = sorted((folder / "annotations").glob("*.xml"))
+    files, _ = partners(folder / "images", folder / "annotations")
     weights = {
         "yunet": models.path_of(models.default("detector")),
         "centerface": models.path_of(models.default("second-detector")),
@@ -293,9 +241,8 @@ def photographs(args: common.Options) -> None:
     rows: list[tuple[str, float, bool, bool]] = []
     false = {"houselights": 0, "deface": 0}
     peer = None if args.no_peer else deface_boxes()
-    for number, file in enumerate(files):
-        picture, truth = annotated(folder, file)
-        path = next((folder / "images").glob(f"{file.stem}.*"))
+    for number, (path, listed) in enumerate(files):
+        picture, truth = photograph.read(path), read_boxes(listed).boxes
         wanted = looks(Footage(path).facts, Recall.HIGH)
         finder = finders.setdefault(wanted, Finder(weights, wanted))
         _, faces = next(finder.stream([still(picture)]))
@@ -304,28 +251,18 @@ def photographs(args: common.Options) -> None:
         if peer:
             found.append(("deface", *peer(picture)))
         for who, boxes, covers in found:
-            false[who] += sum(not any(inside(face, cover) for face in truth) for cover in covers)
-            rows += [(who, face[3], *hidden(face, boxes, covers)) for face in truth]
+            false[who] += sum(not any(is_inside(face, cover) for face in truth) for cover in covers)
+            rows += [(who, float(face[3]), *hidden(face, boxes, covers)) for face in truth]
         common.progress(number + 1, len(files), "photographs")
     table, notes = [], []
     for who in dict.fromkeys(row[0] for row in rows):
-        for low, high in zip((0, *HEIGHTS), (*HEIGHTS, 10_000), strict=True):
+        for low, high in zip(HEIGHTS, (*HEIGHTS[1:], 10_000), strict=True):
             table.append(recall(who, f"{low} to {high}" if high < 10_000 else f"{low} up", rows, low, high))
         table += [recall(who, f"all from {low} up", rows, low, 10_000) for low in (16, 24)]
         notes.append(f"{who}: {false[who] / len(files):.2f} false covers a photograph")
     common.show(
         f"photographs: {len(files)}, {sum(r[0] == 'houselights' for r in rows)} faces", table, args.json, tuple(notes)
     )
-
-
-def annotated(folder: Path, file: Path) -> tuple[NDArray[np.uint8], list[Box]]:
-    """A photograph in RGB and its faces."""
-    tree = ET.parse(file).getroot()  # noqa: S314 - a data set of one's own
-    boxes = []
-    for box in tree.iter("bndbox"):
-        left, top, right, bottom = (float(box.findtext(name) or 0) for name in ("xmin", "ymin", "xmax", "ymax"))
-        boxes.append((left, top, right - left, bottom - top))
-    return photograph.read(next((folder / "images").glob(f"{file.stem}.*"))), boxes
 
 
 def deface_boxes():  # noqa: ANN201 - a closure over a detector without types
@@ -344,24 +281,10 @@ def deface_boxes():  # noqa: ANN201 - a closure over a detector without types
     return found
 
 
-def inside(face: Box, cover: Float32) -> bool:
-    """Whether a face's middle lies in a cover."""
-    x, y = face[0] + face[2] / 2 - cover[0], face[1] + face[3] / 2 - cover[1]
-    return bool(0 <= x <= cover[2] and 0 <= y <= cover[3])
-
-
-def hidden(face: Box, boxes: Float32, covers: Float32) -> tuple[bool, bool]:
-    """Whether a face is found, and whether it is covered."""
-    if len(boxes) == 0:
-        return False, False
-    found = overlap(np.array([face], np.float32), boxes).max() >= FOUND
-    mask = np.zeros((max(1, round(face[3])), max(1, round(face[2]))), bool)
-    for left, top, width, height in covers - np.array([face[0], face[1], 0, 0], np.float32):
-        mask[
-            max(0, int(top)) : max(0, int(np.ceil(top + height))),
-            max(0, int(left)) : max(0, int(np.ceil(left + width))),
-        ] = True
-    return bool(found), bool(mask.mean() >= CLEAR)
+def hidden(face: Float64, boxes: Float32, covers: Float32) -> tuple[bool, bool]:
+    """Whether a face is found by any box, and whether it is covered."""
+    found = len(boxes) > 0 and overlap(face[None].astype(np.float32), boxes).max() >= FOUND
+    return bool(found), is_covered(face, covers)
 
 
 def recall(who: str, name: str, rows: list[tuple[str, float, bool, bool]], low: float, high: float) -> common.Row:
