@@ -34,7 +34,7 @@ bench: .venv/.benched  ## Measure speed and tracking beside the peers
 
 figures: .venv/.benched  ## Measure what docs/odds.md says, and write it there
 	@$(BIN)/python bench/recognisers.py models ideas --docs
-	@set -e; for what in simulated halves film; do $(BIN)/python bench/odds.py $$what --docs; done
+	@$(BIN)/python bench/odds.py --docs
 
 lock: .venv-lock/.installed  ## Choose the newest versions again and write their hashes
 	@$(COMPILE) --upgrade --output-file requirements.lock

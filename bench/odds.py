@@ -43,6 +43,7 @@ from houselights.tail import Balance, Curve
 from houselights.templates import Recogniser
 from houselights.types import Float32
 
+WHAT = ("simulated", "halves", "film")
 RATES = (1e-2, 1e-3, 1e-4, 1e-5)
 FINE = (*(float(f"{step}e-{power}") for power in (2, 3, 4, 5) for step in (10, 5, 2)), 1e-5)
 POPULATION, DIMENSIONS, GROUPS = 40_000, 48, 40
@@ -54,21 +55,26 @@ DOCS = Path(__file__).parents[1] / "docs"
 def main() -> None:
     """Measure what is asked for and print."""
     parser = common.options(__doc__)
-    parser.add_argument("what", choices=("simulated", "halves", "film"), nargs="?", default="simulated")
+    parser.add_argument("what", choices=WHAT, nargs="*", default=[*WHAT])
     parser.add_argument("--data", type=Path, help="the folder lfw_dev; the one in HOUSELIGHTS_DATA where left out")
     parser.add_argument("--films", type=int, default=12, help="events of 30 s (default 12)")
     parser.add_argument("--docs", action="store_true", help="write the figures into docs/odds.md")
     args = parser.parse_args()
-    if args.what == "simulated":
-        rows, drawn = simulated(), None
-    else:
-        people = lfw(args)
-        rows, drawn = both_halves(people) if args.what == "halves" else films(people, args.films)
-    common.show(f"odds: {args.what}", rows, args.json, ())
-    if args.docs:
-        common.written(DOCS / "odds.md", f"odds-{args.what}", rows)
-        if drawn:
-            (DOCS / "images" / f"odds-{args.what}.svg").write_text(charts.svg(drawn), "utf-8")
+    people = None if args.what == ["simulated"] else lfw(args)
+    for what in args.what:
+        rows, drawn = measured(what, people, args.films)
+        common.show(f"odds: {what}", rows, args.json, ())
+        if args.docs:
+            common.written(DOCS / "odds.md", f"odds-{what}", rows)
+            if drawn:
+                (DOCS / "images" / f"odds-{what}.svg").write_text(charts.svg(drawn), "utf-8")
+
+
+def measured(what: str, people: Dataset | None, count: int) -> tuple[list[common.Row], Chart | None]:
+    """The table of one measurement, and its chart if it has one."""
+    if what == "simulated" or people is None:
+        return simulated(), None
+    return both_halves(people) if what == "halves" else films(people, count)
 
 
 def simulated() -> list[common.Row]:

@@ -10,6 +10,7 @@ import pytest
 from houselights import dataset, models
 from houselights.calibration import Progress
 from houselights.dataset import Dataset, Kept, Reading
+from houselights.entry import Entry
 from houselights.errors import CalibrationError, SettingsError
 from houselights.record import Record
 from houselights.shots import EYES, PER_TRACK
@@ -175,6 +176,14 @@ def test_a_changed_folder_begins_anew(people: Path, recogniser: Recogniser, reco
     assert Progress(record, copy, recogniser.model, Reading(middle=True)).get(0) is None
     (copy / "P001" / "P001_selfie.jpg").unlink()
     assert Progress(record, copy, recogniser.model, how).get(0) is None
+
+
+def test_measuring_leaves_an_entry(record: Record, read: Dataset) -> None:
+    """How many people and photographs, and how many pairs of names are pointed at; no name."""
+    dataset.enter(record, "verification", read)
+    (entry,) = [each for each in map(Entry.parse, record.entries()) if each.kind == "people-measured"]
+    assert entry.facts == {"what": "verification", "people": 3, "photographs": 6, "named": 0}
+    assert "pairs named: 0" in entry.said
 
 
 def labelled(people: list[int], templates: np.ndarray) -> Dataset:

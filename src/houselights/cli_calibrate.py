@@ -42,12 +42,14 @@ def calibrate_command(
     model = models.recogniser(recogniser, accept_licence=accept_licence)
     fetch_if_missing("detector", "recogniser" if model.default else "detector")
     network = Recogniser(model, models.path_of(model))
-    progress = Progress(ready(), images, model, how)
+    record = ready()
+    progress = Progress(record, images, model, how)
     if not resume:
         progress.clear()
     with display.steps("photographs") as bar:
         detector = models.path_of(models.default("detector"))
         people = dataset.read(images, detector, network, how, progress=bar, kept=progress)
+    dataset.enter(record, "calibration", people)
     for doubt in people.doubts():
         display.say(display.shown(doubt))
     found = calibration.measure(model, data or images.name, people)

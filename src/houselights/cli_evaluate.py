@@ -22,7 +22,7 @@ from houselights import (
     odds,
     verification,
 )
-from houselights.cli_log import write
+from houselights.cli_log import ready, write
 from houselights.cli_models import AcceptOption, RecogniserOption, fetch_if_missing
 from houselights.dataset import Dataset, Reading
 from houselights.errors import SettingsError
@@ -81,7 +81,7 @@ def verification_command(
     labels = groups.read(group_list) if group_list else ()
     how = _reading(leave_out, middle=middle)
     network = _network(recogniser, accept_licence=accept_licence)
-    people = _people(images, network=network, how=how)
+    people = _people(images, "verification", network=network, how=how)
     compared = verification.compare(people, wanted, firsts=firsts)
     gathered, notes = groups.gather(labels, people) if labels else ((), ())
     tables = groups.tables(compared, gathered, wanted)
@@ -118,7 +118,7 @@ def identification_command(
     wanted = _sizes_of(sizes)
     how = _reading(leave_out, middle=middle)
     network = _network(recogniser, accept_licence=accept_licence)
-    read = partial(_people, network=network, how=how)
+    read = partial(_people, what="identification", network=network, how=how)
     if images is not None and enrolled is not None:
         people = identification.split(read(images), enrolled, seed)
     elif gallery is not None and probes is not None:
@@ -150,7 +150,7 @@ def odds_command(
     how = _reading(leave_out, middle=middle)
     network = _network(recogniser, accept_licence=accept_licence)
     known = odds.read(calibration, network.model) if calibration else odds.built_in(network.model)
-    compared = verification.compare(_people(images, network=network, how=how), wanted, firsts=firsts)
+    compared = verification.compare(_people(images, "odds", network=network, how=how), wanted, firsts=firsts)
     show(coverage.stated(compared, known, _facts(network, how), wanted), json, report)
 
 
@@ -198,9 +198,13 @@ def _reading(leave_out: Path | None, *, middle: bool) -> Reading:
     return Reading(middle=middle, leave_out=dataset.read_left_out(leave_out) if leave_out else {})
 
 
-def _people(folder: Path, *, network: Recogniser, how: Reading) -> Dataset:
+def _people(folder: Path, what: str, *, network: Recogniser, how: Reading) -> Dataset:
+    """The people of a folder, after an entry in the log that says that they were compared."""
+    record = ready()
     with display.steps(f"photographs of {display.shown(folder.name)}") as bar:
-        return dataset.read(folder, models.path_of(models.default("detector")), network, how, progress=bar)
+        found = dataset.read(folder, models.path_of(models.default("detector")), network, how, progress=bar)
+    dataset.enter(record, what, found)
+    return found
 
 
 def _facts(network: Recogniser, how: Reading) -> tuple[tuple[str, str], ...]:

@@ -18,6 +18,7 @@ from houselights.errors import CalibrationError, PhotographError, SettingsError
 from houselights.faces import SIDE, alignment
 from houselights.gallery import Entry, Portraitist, entries, still
 from houselights.quality import Quality, measure
+from houselights.record import Record
 from houselights.result import Refusal
 from houselights.shots import EYES, PER_TRACK, quality_of, shots
 from houselights.templates import Recogniser
@@ -29,6 +30,23 @@ SHOT_PEOPLE = 1200
 MOST = 10  # photographs of a person that make genuine pairs
 SHOWN = 20
 Progress = Callable[[int, int], None]
+
+
+def enter(record: Record, what: str, people: Dataset) -> None:
+    """Note in the log that people were compared to measure the software, and how many pairs of them are named.
+
+    Else a folder with an unknown face in it could be measured to learn whom it looks like, and nobody would know.
+
+    Raises:
+        RecordError: it cannot be recorded, so nothing is shown.
+    """
+    facts = {
+        "what": what,
+        "people": len(people.names),
+        "photographs": len(people.files),
+        "named": len(people.doubtful()),
+    }
+    record.use().add("people-measured", facts)
 
 
 class Kept(Protocol):
