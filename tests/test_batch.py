@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from houselights import batch, config, demo, policy
-from houselights.errors import CalibrationError, FootageError, ModelError, PolicyError
+from houselights.errors import CalibrationError, FootageError, ModelError, PolicyError, SettingsError
 from houselights.event import Event
 from houselights.footage import Facts
 from houselights.record import Record
@@ -124,6 +124,29 @@ def test_refusals_come_before_any_footage_is_opened(film: Path, tmp_path: Path) 
         batch.run(replace(request(film), recogniser="w600k_mbf"), Record.here(), Nobody())
 
 
+@pytest.mark.parametrize(
+    "setting", [{"worst_group": 0.5}, {"worst_group": float("nan")}, {"prior": 0.0}, {"prior": 1.0}]
+)
+def test_what_cannot_be_assumed_is_refused_before_anything_is_opened(film: Path, setting: dict[str, float]) -> None:
+    """A factor below 1, or a prior that is no share, gives an error and no entry."""
+    record = Record.here()
+    before = len(record.entries())
+    with pytest.raises(SettingsError, match="is not possible"):
+        batch.run(replace(request(film), **setting), record, Nobody())
+    assert len(record.entries()) == before
+
+
+def test_what_is_assumed_stands_in_each_candidate(film: Path, outcome: batch.Outcome) -> None:
+    """With a prior each candidate has a posterior, without the worst group none has its rate; all else stays equal."""
+    stated = replace(request(film), worst_group=None, prior=0.001)
+    again = batch.run(stated, Record.here(), Nobody()).result
+    assert (again.assumed.worst_group, again.assumed.prior) == (None, 0.001)
+    for one, plain in zip(again.candidates, outcome.result.candidates, strict=True):
+        assert one.odds.worst_group is None
+        assert 0.5 < (one.odds.posterior or 0) < 1
+        assert replace(one, odds=plain.odds) == plain
+
+
 def test_crowd_looks_at_twice_the_size_as_well(film: Path) -> None:
     """With `crowd` no fewer faces are found, each still once, and the result is kept under another name."""
     one = replace(request(film), sampling=Sampling("every", 20))
@@ -144,7 +167,7 @@ def test_a_range_outside_the_footage_is_said(film: Path) -> None:
 def test_the_document_is_complete(outcome: batch.Outcome) -> None:
     """The JSON names schema, authority, models with digests, threshold with calibration, and every count."""
     document = json.loads(outcome.result.to_json())
-    assert document["schema"] == "houselights/search/1"
+    assert document["schema"] == "houselights/search/2"
     assert (document["purpose"], document["basis"], document["authorised_by"]) == ("evaluation", "a test", "the tester")
     assert [model["role"] for model in document["models"]] == ["detector", "recogniser"]
     assert all(len(model["sha256"]) == 64 for model in document["models"])
@@ -152,8 +175,16 @@ def test_the_document_is_complete(outcome: batch.Outcome) -> None:
     assert "comparisons of different people" in document["threshold"]["calibration"]
     use = document["footage"][0]
     assert use["frames"] == use["frames_analysed"] > 0
+    tracks = use["tracks"] - use["tracks_without_template"]
+    assumed = document["assumed"]
+    assert (assumed["subjects"], assumed["tracks"]) == (document["gallery"]["subjects"], tracks)
+    assert assumed["expected"] == pytest.approx(1e-5 * assumed["subjects"] * tracks, rel=0.01)
+    assert (assumed["worst_group"], assumed["prior"]) == (100, None)
     candidate = document["candidates"][0]
-    assert candidate["fmr"] <= 1e-5
+    odds = candidate["odds"]
+    assert 0 < odds["fmr"] <= min(1e-5, odds["high"], odds["anybody"])
+    assert odds["how"] in {"counted", "fitted", "bound"}
+    assert odds["posterior"] is None
     assert candidate["reference"].endswith(".jpg")
     assert len(candidate["best_shot"]["box"]) == 4
 

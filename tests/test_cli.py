@@ -39,6 +39,7 @@ def test_the_shortest_search_is_one_film_one_photograph_and_consent(film: Path) 
     assert done.stdout.startswith("purpose consented · basis consent of the people searched for · authorised by ")
     assert photograph.stem in done.stdout
     assert "A candidate is a lead only" in done.stdout
+    assert "Strangers alone would give" in done.stdout
     assert "--report" in done.stderr
 
 
@@ -57,7 +58,15 @@ def test_json_and_report_are_written_for_their_owner_alone(film: Path, tmp_path:
 def test_json_on_stdout_is_nothing_but_json(film: Path) -> None:
     """`--json -` can be piped; progress goes to stderr."""
     done = search(film, "--json", "-", "--sample", "5")
-    assert json.loads(done.stdout)["schema"] == "houselights/search/1"
+    assert json.loads(done.stdout)["schema"] == "houselights/search/2"
+
+
+@pytest.mark.parametrize(("typed", "factor"), [("off", None), ("1", None), ("20", 20)])
+def test_odds_rest_on_what_was_typed(film: Path, typed: str, factor: float | None) -> None:
+    """`--worst-group` and `--prior` stand in the result; `off` and 1 leave the worst group out."""
+    done = search(film, "--json", "-", "--sample", "5", "--worst-group", typed, "--prior", "0.25")
+    assumed = json.loads(done.stdout)["assumed"]
+    assert (assumed["worst_group"], assumed["prior"]) == (factor, 0.25)
 
 
 def test_errors_say_what_and_what_next(film: Path, tmp_path: Path) -> None:
@@ -68,6 +77,10 @@ def test_errors_say_what_and_what_next(film: Path, tmp_path: Path) -> None:
     assert "hint:" in done.stderr
     done = search(film, "--sample", "some")
     assert "--sample is 'some', expected all, auto, keys or a whole number" in done.stderr
+    done = search(film, "--worst-group", "many")
+    assert "--worst-group is 'many', expected a factor of 1 or more, or off" in done.stderr
+    done = search(film, "--prior", "1.5")
+    assert "a prior of 1.5 is not possible: expected a share between 0 and 1" in done.stderr
     done = search(film, "--json", tmp_path / "nowhere" / "r.json")
     assert done.returncode == 1
     assert "cannot be written" in done.stderr

@@ -55,6 +55,7 @@ from houselights.lead import Lead
 from houselights.pictures import Picture, Pictures
 from houselights.proofs import Receipt
 from houselights.record import Record
+from houselights.result import RunnerUp
 from houselights.review import CONFIRMED
 from houselights.schedule import Schedule
 
@@ -126,7 +127,8 @@ def test_it_says_what_it_is_not(ready: Record) -> None:
 def test_it_says_everything_around_the_candidate(record: Record) -> None:
     """R39: all other candidates, searches without any, films that failed, weaknesses of the pictures, group errors."""
     case = opened(record)
-    searched(record, case, candidate(), candidate("Flo Fox", 1, 0.5, 9e-06))
+    rival = RunnerUp("Flo Fox", 0.971, 6e-07)
+    searched(record, case, replace(candidate(), runner_up=rival), candidate("Flo Fox", 1, 0.5, 9e-06))
     searched(record, case)
     searched(record, case, candidate("Flo Fox", 7, 0.55, 4e-06), facts={"probe": "scan"})
     broken = record.use()
@@ -140,7 +142,11 @@ def test_it_says_everything_around_the_candidate(record: Record) -> None:
         "missing-person", "Report 17/2026", "Inspector Moe", case.number, "El Novak, who signed for it",
         "Ana Lima, who signed for it", "gate.mp4 SHA-256 of the film " + "ab" * 32,
         "0:00:02.000 to 0:00:05.000, track 1",
-        "at most 1 in 2,000,000 comparisons of different people", "recogniser sface, SHA-256 " + "01" * 32,
+        "At most 1 in 2,000,000 comparisons of different people", "recogniser sface, SHA-256 " + "01" * 32,
+        "Among 1,000,000 strangers, at most 1 would look this much like somebody on this list of 2.",
+        "At most 1 in 1,000,000 strangers would score this high with at least one of 2 subjects; by the 95 %",
+        "Strangers alone would give a candidate in about 1 in 10,000 searches like this.",
+        "Cannot tell Dee Doe from Flo Fox: on this track Flo Fox scores 0.971, too.",
         "somebody's photographs: 1000 people", "NISTIR 8280", "was not measured here",
         "look like Dee Doe, so the candidate may be one of them: Flo Fox",
         "The same track is a candidate for others, too",

@@ -17,6 +17,7 @@ import typer
 from conftest import Silent
 from hypothesis import given
 from hypothesis import strategies as st
+from strangers import CALIBRATION
 from test_report import EVIL, candidate, outcome, pictures_of, read
 from test_transparency import FOUND, OUT, RELEASE, SEARCH
 from test_watchlist import Synthetic, wanted_of
@@ -47,7 +48,7 @@ from houselights.entry import Entry
 from houselights.erasure import erase_subject
 from houselights.errors import PolicyError, SettingsError
 from houselights.record import Record
-from houselights.result import Candidate, RecordUse
+from houselights.result import Candidate, RecordUse, RunnerUp
 from houselights.results import Kept
 from houselights.sampling import Sampling
 
@@ -199,7 +200,9 @@ def test_a_letter_has_all_that_was_done(record: Record, scenario: Scenario) -> N
     (seen,) = search.candidates
     assert (seen.number, seen.film, seen.start_s, seen.end_s) == (scenario.candidate, "gate.mp4", 2.0, 5.0)
     assert (seen.rate, seen.photograph) == ("about 1 in 160,000", "Ana Lima.jpg")
-    assert "strangers alone would reach such a score in about 1 of" in seen.chance
+    assert seen.chance == "Among 100,000 strangers, about 2 would look this much like somebody on this list of 2."
+    assert dict(seen.exact)["Measured on"] == f"{CALIBRATION}."
+    assert (seen.tie, search.near) == ("", 0)
     said = [step.words for step in seen.steps]
     assert sum("compared the pictures and decided: the same person (person " in words for words in said) == 2
     assert said[-1] == "the outcome is known: it was somebody else"
@@ -237,6 +240,26 @@ def test_nobody_else_is_in_a_letter(record: Record) -> None:
     assert len(candidates[ANA]) == 1
     assert len(candidates[BO]) == 2
     assert not candidates[ANA] & candidates[BO]
+
+
+def test_whoever_cannot_be_told_apart_reads_so_without_the_other_name(tmp_path: Path) -> None:
+    """T15, R31: each letter says on which faces two people look alike, also where only the other is a candidate."""
+    record = Record(tmp_path / "record")
+    actors.add(record, "Ada", "authoriser", ADA[1])
+    authority = policy.authority("evaluation", "a test", "X")
+    case = cases.open_case(record, authority, Scope(films=FILMS, subjects=dict.fromkeys((ANA, BO), ())))
+    searched(record, case, found(ANA, runner_up=RunnerUp(BO, 0.598, 7e-6)))
+    ana, bo = (letter.make(record, name, HOW, ADA) for name in (ANA, BO))
+    (mine,), (theirs,) = (made.cases[0].searches for made in (ana, bo))
+    assert (mine.near, theirs.near, theirs.candidates) == (0, 1, ())
+    tied = "Cannot tell Ana Lima from [another person]: on this track [another person] scores 0.598, too."
+    assert mine.candidates[0].tie == tied
+    words = [read(letter.render(made))[0] for made in (ana, bo)]
+    assert tied in words[0]
+    assert "Exact figures One comparison About 1 in 160,000 comparisons of different people" in words[0]
+    assert BO not in everything(ana)
+    assert "1 face in it was a candidate for another person, and you came so near" in words[1]
+    assert ANA not in everything(bo)
 
 
 def test_searches_for_others_alone_are_not_told(record: Record) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import Silent
 from PIL import Image
+from strangers import odds_of
 
 from houselights import batch, config, models, pictures, policy, portrait
 from houselights.errors import Error, ModelError
@@ -249,7 +250,7 @@ def test_the_frame_of_the_shot_is_shown(detector: Path, outcome: batch.Outcome, 
 def at(footage: str, time_s: float) -> Candidate:
     """Return a candidate with a shot at a time."""
     shot = Shot(time_s, (20.0, 20.0, 20.0, 20.0), 0.9)
-    return Candidate("A", footage, 1, time_s, time_s, 0.6, 1e-5, 1, shot, "none.png")
+    return Candidate("A", footage, 1, time_s, time_s, 0.6, odds_of(), None, 1, shot, "none.png")
 
 
 @pytest.mark.parametrize("base", [Fraction(1, 25), Fraction(1, 90_000), Fraction(1001, 30_000), Fraction(1, 10**7)])

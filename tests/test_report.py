@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from strangers import CALIBRATION, assumed_of, odds_of
 
-from houselights import models, odds, report
+from houselights import report
 from houselights.batch import Outcome
 from houselights.gallery import Gallery, Reference, Subject
 from houselights.pictures import Picture, Pictures
@@ -25,6 +26,7 @@ from houselights.result import (
     RecordUse,
     Refusal,
     Result,
+    RunnerUp,
     Shot,
     Threshold,
     Timing,
@@ -43,7 +45,7 @@ def rendered(whole: Outcome, pictures: Pictures) -> str:
 def candidate(subject: str = "Ana", footage: str = "gate.mp4", **other: object) -> Candidate:
     """Return a candidate from 2 to 5 seconds."""
     shot = Shot(3.5, (10.0, 10.0, 40.0, 50.0), 0.81)
-    usual = Candidate(subject, footage, 1, 2.0, 5.0, 0.61, 6e-06, 4, shot, f"{subject}.jpg")
+    usual = Candidate(subject, footage, 1, 2.0, 5.0, 0.61, odds_of(), None, 4, shot, f"{subject}.jpg")
     return replace(usual, **other)  # type: ignore[arg-type]
 
 
@@ -71,7 +73,8 @@ def outcome(*found: Candidate, names: tuple[str, ...] = ("Ana", "Bo"), **other: 
             ModelUse("recogniser", "sface", "01" * 32, "Apache-2.0", "OpenVINO 2026.4.1 on CPU", "f32"),
         ),
         gallery=GalleryUse(len(names), len(names), (), (), (), "23" * 32),
-        threshold=Threshold(1e-5, 0.473806, odds.built_in(models.named("sface")).describe(), 5e-7),
+        threshold=Threshold(1e-5, 0.406123, CALIBRATION, 5e-7),
+        assumed=assumed_of(len(names)),
         footage=(use(),),
         passed_over=(),
         candidates=found,
@@ -91,7 +94,17 @@ def pictures_of(*found: Candidate) -> Pictures:
 
 def full() -> str:
     """Return a report with something in each of its parts."""
-    first, second = candidate(), candidate("Bo", "two.mp4", track=3, fmr=5e-07, score=0.9)
+    first, second = (
+        candidate(),
+        candidate(
+            "Bo",
+            "two.mp4",
+            track=3,
+            score=0.9,
+            odds=odds_of(5e-7, how="bound", right=0.34),
+            runner_up=RunnerUp("Cy", 0.881, 6e-7),
+        ),
+    )
     gallery = GalleryUse(
         3, 3, (Refusal("wall.jpg", "no face was found"),), (Refusal("a2.jpg", "the same photograph as 'a.jpg'"),),
         (Lookalikes("Ana", "Bo", 0.5, 5e-06),), "23" * 32,
@@ -104,7 +117,7 @@ def full() -> str:
     passed = (Refusal("notes.txt", "not footage by its name"),)
     whole = outcome(
         first, second, candidate(track=9, start_s=8.0, end_s=9.0), names=("Ana", "Bo", "Cy"),
-        gallery=gallery, footage=footage, passed_over=passed,
+        gallery=gallery, footage=footage, passed_over=passed, assumed=assumed_of(prior=0.001),
     )  # fmt: skip
     return rendered(whole, pictures_of(first, second))
 
@@ -225,28 +238,67 @@ def test_joiners_are_kept() -> None:
     assert "می\u200cرود" in rendered(outcome(names=("می\u200cرود",)), Pictures({}, {}))
 
 
+def test_every_candidate_says_what_strangers_would_do() -> None:
+    """R31: a sentence in the open; behind it the chance for this gallery with its bound, calibration, model, groups."""
+    one = candidate(odds=odds_of(6e-6, 9e-6))
+    words, tags = read(rendered(outcome(one), pictures_of(one)))
+    opened, exact = words.split("Exact figures")
+    plainly = "Among 100,000 strangers, about 2 would look this much like somebody on this list of 2."
+    assert f"What strangers would do {plainly}" in opened
+    for line in (
+        "About 1 in 160,000 comparisons of different people score this high or higher; by the 95 % bound 1 in 110,000.",
+        "About 1 in 83,000 strangers would score this high with at least one of 2 subjects; by the 95 % bound 1 in 55,",
+        "5 tracks and 2 subjects make 10 comparisons: strangers alone would give a score this high in about 1 in 16,",
+        f"Measured on {CALIBRATION}.",
+        "Recogniser sface , SHA-256 " + "01" * 32,
+        "up to 100 times as often: then about 1 in 1,600.",
+    ):
+        assert line in exact
+    assert ("details", {}) in tags, "closed, and without a script"
+
+
 def test_a_candidate_beyond_the_calibration_says_at_most() -> None:
-    """The report knows the lowest rate of the program's own calibration, and of no other."""
-    one = candidate(fmr=5e-07)
-    page, _ = read(rendered(outcome(one), pictures_of(one)))
-    assert "At most 1 in 2,000,000 comparisons of different people score this high or higher." in page
-    other = outcome(one, threshold=Threshold(1e-5, 0.5, "somebody else's", 0.0))
-    page, _ = read(rendered(other, pictures_of(one)))
-    assert "About 1 in 2,000,000 comparisons of different people" in page
+    """R31: where nobody in the calibration scored so high no figure is more than a bound, in cards and in tables."""
+    one = candidate(odds=odds_of(5e-7, how="bound"))
+    for shown in (pictures_of(one), Pictures({}, {})):
+        words, _ = read(rendered(outcome(one), shown))
+        assert "t most 1 in 2,000,000" in words
+        assert "bout 1 in 2,000,000" not in words
+        assert "at most 1 in 1,000,000" in words.lower(), "the chance for a gallery of two"
 
 
-@pytest.mark.parametrize(
-    ("fmr", "comparisons", "words"),
-    [
-        (1e-06, 100, "strangers alone would reach such a score in about 1 of 10,000 searches like it"),
-        (5e-07, 100, "strangers alone would reach such a score in at most 1 of 20,000 searches like it"),
-        (1e-05, 1_000_000, "strangers alone would give about 10 such scores in it"),
-        (1e-05, 80_000, "strangers alone would give about 1 such score in it"),
-    ],
-)
-def test_what_a_rate_means_for_a_search(fmr: float, comparisons: int, words: str) -> None:
-    """Twice the comparisons are twice the chances for a stranger."""
-    assert report.chance_words(fmr, comparisons, 5e-07) == words
+def test_the_summary_says_what_strangers_alone_would_give() -> None:
+    """R31: with candidates and without, for the whole search; what was stated of it is said to be stated."""
+    give = "Strangers alone would give a candidate in about 1 in 10,000 searches like this."
+    for found in ((), (candidate(),)):
+        words, _ = read(rendered(outcome(*found), pictures_of(*found)))
+        assert give in words.split("Subjects")[0]
+    words, _ = read(full())
+    assert "If 1 track in 1,000 shows somebody of this gallery, a candidate that scores this high or higher" in words
+    assert "For this search it was stated, and not measured, that 1 track in 1,000 shows somebody" in words
+
+
+def test_what_was_left_out_of_the_odds_is_said() -> None:
+    """Without the worst group no candidate has its line, and the report says that it was left out."""
+    one = candidate(odds=odds_of(worst=None))
+    words, _ = read(rendered(outcome(one, assumed=assumed_of(worst=None)), pictures_of(one)))
+    assert "NISTIR" not in words
+    assert "the figures for the worst group were left out" in words
+
+
+@pytest.mark.parametrize("pictured", [True, False])
+def test_two_who_cannot_be_told_apart(*, pictured: bool) -> None:
+    """T15: the card says so before anything else in it, the table in its row, and the summary counts them."""
+    one = candidate(runner_up=RunnerUp(f"Bo {EVIL}", 0.612, 6e-6))
+    page = rendered(outcome(one), pictures_of(one) if pictured else Pictures({}, {}))
+    words, _ = read(page)
+    assert "1 candidate cannot be told from another subject of the gallery." in words.split("Subjects")[0]
+    tied = "Cannot tell Ana from Bo <script>alert"
+    place = words.index(tied)
+    assert words.index("Candidate 1") < place
+    assert place < words.index("What strangers would do" if pictured else "0.610")
+    assert " scores 0.612, too." in words[place:]
+    assert "<script" not in page
 
 
 def test_bars_lie_where_the_appearances_are() -> None:

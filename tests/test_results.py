@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from conftest import Silent
 from test_cases import BO, CY, SEARCH, Clock, bytes_at_rest, staffed
+from test_report import candidate, outcome, pictures_of
 
 from houselights import batch, cases, demo, models, report, results
-from houselights.case import PLAIN, Case, Opening
+from houselights.case import PLAIN, Case, Opening, Scope
 from houselights.entry import Entry
-from houselights.errors import PolicyError
+from houselights.errors import PolicyError, RecordError
 from houselights.record import Record
-from houselights.result import Result
+from houselights.result import RecordUse, Result, RunnerUp
 from houselights.results import Kept
 from houselights.sampling import Sampling
 from houselights.schedule import Schedule
@@ -116,6 +117,39 @@ def test_a_person_is_taken_out(searched: tuple[Record, batch.Outcome, Kept]) -> 
     assert len(left.result.candidates) == sum(each.subject != gone for each in kept.result.candidates)
     assert isinstance(left.result, Result)
     assert results.forget(record, gone) == 0
+
+
+def test_an_erased_name_is_taken_out_of_who_cannot_be_told_apart(tmp_path: Path) -> None:
+    """R29, T15: of an erased runner-up neither name stays, and the candidate still says that there was somebody."""
+    record = Record(tmp_path / "record")
+    case = cases.open_case(record, SEARCH, Scope(films={"11" * 32: "gate.mp4"}, subjects={"Ana": (), "Bo": ()}))
+    one = candidate(runner_up=RunnerUp("Bo", 0.5, 1e-5))
+    whole = outcome(one, record=RecordUse(record.key.name, "ab" * 16, case.number)).result
+    results._write(record, Kept(whole, ("Ana", "Bo"), pictures_of(one), {}))
+    assert results.forget(record, "Bo") == 1
+    (left,) = results.of(record, case)
+    (now,) = left.result.candidates
+    assert now.runner_up == RunnerUp(results.ERASED, 0.5, 1e-5)
+    assert now in left.pictures.shots
+    assert '"Bo"' not in left.result.to_json()
+
+
+def test_what_an_earlier_version_kept_is_refused_by_name(tmp_path: Path) -> None:
+    """A result without odds is not shown as one with odds: the error says of which search it is, and what to do."""
+    record = Record(tmp_path / "record")
+    case = cases.open_case(record, SEARCH, Scope(films={"11" * 32: "gate.mp4"}, subjects={"Ana": ()}))
+    old = json.loads(outcome(record=RecordUse(record.key.name, "ab" * 16, case.number)).result.to_json())
+    old |= {"schema": "houselights/search/1"}
+    del old["assumed"]
+    content = {"result": old, "subjects": ["Ana"], "shots": [], "references": {}, "facts": {}, "categories": {}}
+    record.store.keep(results.KIND, "ab" * 16, json.dumps(content).encode(), cases.holder(case), cases.above(case))
+    with pytest.raises(RecordError, match=r"search abababab .* schema houselights/search/1, expected") as refused:
+        results.of(record, case)
+    assert f"houselights case erase {case.number[:8]}" in str(refused.value.hint)
+    with pytest.raises(RecordError, match="another version"):
+        results.forget(record, "Ana")
+    cases.erase(record, cases.current(record, case.number), "retention")
+    assert record.store.documents(results.KIND) == {}
 
 
 def test_an_urgent_search_is_read_on_the_screen_and_ends(film: Path, staffed: Path, tmp_path: Path) -> None:

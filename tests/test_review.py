@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image
+from strangers import assumed_of, odds_of
 from typer.testing import CliRunner
 from uses import state as settings_file
 
@@ -88,7 +89,10 @@ def jpeg(shade: int) -> bytes:
 def candidate(subject: str = "Dee Doe", track: int = 1, score: float = SCORES[0], fmr: float = 5e-07) -> Candidate:
     """Return a candidate from 2 to 5 seconds."""
     shot = Shot(3.5, (10.0, 10.0, 40.0, 52.0), 0.81)
-    return Candidate(subject, "/films/gate.mp4", track, 2.0, 5.0, score, fmr, 4, shot, f"/photos/{subject}.jpg")
+    found = odds_of(fmr, how="bound" if fmr <= 5e-07 else "counted")
+    return Candidate(
+        subject, "/films/gate.mp4", track, 2.0, 5.0, score, found, None, 4, shot, f"/photos/{subject}.jpg"
+    )  # fmt: skip
 
 
 def result(case: Case, use: str, *found: Candidate) -> Result:
@@ -108,6 +112,7 @@ def result(case: Case, use: str, *found: Candidate) -> Result:
         ),
         gallery=GalleryUse(2, 2, (), (), (Lookalikes("Dee Doe", "Flo Fox", 0.5, 5e-06),), "23" * 32),
         threshold=Threshold(1e-5, 0.473806, "somebody's photographs: 1000 people, 499500 comparisons", 5e-7),
+        assumed=assumed_of(),
         footage=(film, bad),
         passed_over=(),
         candidates=found,

@@ -22,13 +22,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from houselights import plain
 from houselights.errors import Error
 from houselights.footage import Facts
 from houselights.redact import Done
 from houselights.release import Released, Request, beside
 from houselights.result import FootageUse, Result
 from houselights.sheet import bound_words, summary
-from houselights.words import clock, rate_words
+from houselights.words import clock
 
 PIPE_WIDTH = 240  # columns where the output is no terminal: wide enough to leave each row of a table on one line
 
@@ -261,6 +262,10 @@ def result(found: Result) -> None:
         )
     if found.candidates:
         out.print(_candidates(found))
+    for each in found.candidates:
+        if each.runner_up is not None:
+            where = f"{Path(each.footage).name}, {clock(each.start_s)}"
+            out.print(shown(f"{where}: {plain.tie(each.subject, each.runner_up)}"))
     subjects = len({candidate.subject for candidate in found.candidates})
     searched = sum(use.error is None for use in found.footage)
     tracks = sum(use.tracks for use in found.footage)
@@ -270,6 +275,7 @@ def result(found: Result) -> None:
         f" · {searched} of {len(found.footage)} files searched"
         f" · {tracks} tracks, {skipped} of them without a usable shot and not searched"
     )
+    out.print(plain.by_strangers(found.assumed))
     if found.candidates:
         out.print("A candidate is a lead only: somebody must compare the pictures before anything is done.")
     else:
@@ -285,8 +291,8 @@ def _candidates(found: Result) -> Table:
     for each in found.candidates:
         names = shown(each.subject), shown(Path(each.footage).name)
         times = clock(each.start_s), clock(each.end_s)
-        rate = rate_words(each.fmr, found.threshold.lowest_fmr)
-        table.add_row(*names, *times, f"{each.score:.3f}", rate, shown(Path(each.reference).name))
+        score, rate = f"{each.score:.3f}", plain.rate(each.odds)
+        table.add_row(*names, *times, score, rate, shown(Path(each.reference).name))
     return table
 
 

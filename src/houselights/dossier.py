@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from houselights import cases, results, traces, watchlist
+from houselights import cases, plain, results, traces, watchlist
 from houselights.entry import Entry
 from houselights.record import Record
-from houselights.report import chance_words
+from houselights.result import Candidate, Result
 from houselights.results import number_of
 from houselights.traces import Trace, Traces, is_own
 from houselights.words import count, day, rate_words
@@ -96,7 +96,11 @@ class Seen:
     rate: str
     """How often different people look as much alike."""
     chance: str
-    """What that means for all comparisons of the search together."""
+    """What that means for strangers and this gallery, in a sentence."""
+    exact: tuple[tuple[str, str], ...]
+    """All figures: labels and lines."""
+    tie: str
+    """That somebody else who was searched for cannot be told from the person on this track; empty where not so."""
     photograph: str
     """The person's photograph that it was compared with."""
     steps: tuple[Step, ...]
@@ -119,6 +123,8 @@ class Searched:
     """Other people who were searched for in it."""
     found: int
     """How many faces were candidates for the person."""
+    near: int
+    """How many were candidates for others from whom the person cannot be told on them, as long as that is kept."""
     candidates: tuple[Seen, ...]
     """Those, as long as what was found is kept."""
     steps: tuple[Step, ...]
@@ -301,17 +307,21 @@ class _Writer:
             threshold=rate_words(float(facts["threshold_fmr"]), 0.0),
             others=int(facts["subjects"]) - max(1, len(begun.own)),
             found=0 if finished is None else sum(int(part.get("candidates", 0)) for part in finished.own),
-            candidates=() if finished is None else tuple(self._seen(chain, finished)),
+            near=sum(self._is_near(one) for one in self._kept[use].result.candidates) if use in self._kept else 0,
+            candidates=() if finished is None else tuple(self._seen(chain, use)),
             steps=_steps(chain, SEARCH_STEPS),
             kept=any(name in subjects for name in self._found.names),
         )
 
-    def _seen(self, chain: Sequence[Trace], finished: Trace) -> Iterator[Seen]:
-        facts, use = finished.entry.facts, finished.entry.use
+    def _is_near(self, one: Candidate) -> bool:
+        """Whether a candidate for somebody else cannot be told from the person."""
+        own = self._found.names
+        return one.runner_up is not None and one.runner_up.subject in own and one.subject not in own
+
+    def _seen(self, chain: Sequence[Trace], use: str) -> Iterator[Seen]:
         if use not in self._kept:
             return
         result = self._kept[use].result
-        lowest = result.threshold.lowest_fmr
         for one in (each for each in result.candidates if each.subject in self._found.names):
             number = number_of(self._record, use, one)
             yield Seen(
@@ -319,11 +329,21 @@ class _Writer:
                 film=self._plain(Path(one.footage).name),
                 start_s=one.start_s,
                 end_s=one.end_s,
-                rate=rate_words(one.fmr, lowest),
-                chance=chance_words(one.fmr, int(facts["tracks_searched"]) * int(facts["subjects"]), lowest),
+                rate=plain.rate(one.odds),
+                chance=plain.sentence(one.odds, result.assumed),
+                exact=self._exact(one, result),
+                tie=self._tie(one),
                 photograph=self._plain(Path(one.reference).name),
                 steps=tuple(_decided([trace for trace in chain if trace.entry.facts.get("candidate") == number])),
             )
+
+    def _exact(self, one: Candidate, result: Result) -> tuple[tuple[str, str], ...]:
+        threshold = replace(result.threshold, calibration=self._plain(result.threshold.calibration))
+        return plain.exact(one.odds, result.assumed, threshold)
+
+    def _tie(self, one: Candidate) -> str:
+        rival = one.runner_up
+        return "" if rival is None else plain.tie(one.subject, replace(rival, subject=self._plain(rival.subject)))
 
     def _release(self, chain: Sequence[Trace], films: Mapping[str, str]) -> Released:
         begun = next(trace for trace in chain if trace.entry.kind == "release-started")

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from houselights import actors, cases, decoys, results, review
+from houselights import actors, cases, decoys, plain, results, review
 from houselights.bulletin import rate_line
 from houselights.custody import SIZE, fields_of
 from houselights.entry import Entry
 from houselights.record import Record
-from houselights.report import chance_words
 from houselights.result import FootageUse, Result
 from houselights.results import Kept
 from houselights.review import State
 from houselights.transparency import Rate
-from houselights.words import clock, count, day, rate_words
+from houselights.words import clock, count, day
 
 GROUPS = (
     "Error rates differ between groups of people. NIST's test of 2019 (NISTIR 8280) found that many recognisers take "
@@ -145,7 +144,9 @@ def _authority(known: Known) -> Section:
 def _candidate(known: Known) -> Section:
     state, one = known.state, known.state.candidate
     film = _film(known.result, one.footage)
+    tied = () if one.runner_up is None else (("Not told apart", plain.tie(one.subject, one.runner_up)),)
     facts = (
+        *tied,
         ("Looked for", one.subject),
         ("Candidate", state.number),
         ("Film", Path(one.footage).name),
@@ -159,15 +160,12 @@ def _candidate(known: Known) -> Section:
 
 def _odds(known: Known) -> Section:
     result, one = known.result, known.state.candidate
-    lowest = result.threshold.lowest_fmr
-    tracks = sum(use.tracks - use.tracks_without_template for use in result.footage)
-    chance = chance_words(one.fmr, tracks * result.gallery.subjects, lowest)
     models = "; ".join(f"{each.role} {each.name}, SHA-256 {each.sha256}" for each in result.models)
     facts = (
         ("Score", f"{one.score:.3f}; a candidate from {result.threshold.score:.3f} on. A score is no probability."),
-        ("Strangers", f"{rate_words(one.fmr, lowest)} comparisons of different people score this high or higher"),
-        ("In this search", f"{count(tracks, 'track')} and {count(result.gallery.subjects, 'subject')}: {chance}"),
-        ("Measured on", result.threshold.calibration),
+        ("Strangers", plain.sentence(one.odds, result.assumed)),
+        *plain.exact(one.odds, result.assumed, result.threshold),
+        ("Whole search", plain.by_strangers(result.assumed)),
         ("Models", models),
     )
     return Section("What the score says", lines=(GROUPS, *_lookalikes(known)), facts=facts)
@@ -281,9 +279,9 @@ def _others(known: Known) -> Section:
 
 def _row(state: State) -> tuple[str, ...]:
     one = state.candidate
-    rate = rate_words(one.fmr, state.kept.result.threshold.lowest_fmr)
     times = clock(one.start_s), clock(one.end_s)
-    return (state.number[:8], one.subject, Path(one.footage).name, *times, rate, state.word)
+    whom = one.subject if one.runner_up is None else plain.tie(one.subject, one.runner_up)
+    return (state.number[:8], whom, Path(one.footage).name, *times, plain.rate(one.odds), state.word)
 
 
 def _searches(known: Known) -> Section:

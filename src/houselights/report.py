@@ -5,15 +5,14 @@ It shows candidates and the photographs they were compared with, and no other fa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from houselights import __version__
+from houselights import __version__, plain
 from houselights.page import template
 from houselights.pictures import Picture, Pictures
 from houselights.result import Appearance, Candidate, FootageUse, Result
-from houselights.words import clock, count, one_in, rate_words, round_times
+from houselights.words import clock, count, rate_words, round_times
 
 ROWS = 12  # with more files than this, a subject's time scale leaves out those without a candidate
 
@@ -25,7 +24,13 @@ class Card:
     number: int
     candidate: Candidate
     rate: str
+    """How often strangers score so."""
     chance: str
+    """How often a stranger does so with somebody of the gallery."""
+    plain: str
+    """What that means, for everybody."""
+    exact: tuple[tuple[str, str], ...]
+    """All figures, for whoever checks them."""
     also: tuple[str, ...]
     """Other subjects that the same track is a candidate for."""
     shot: Picture | None
@@ -85,9 +90,7 @@ def render(result: Result, subjects: Sequence[str], pictures: Pictures) -> str:
         result=result,
         summary=summary(result),
         cautions=list(_cautions(result)),
-        parts=[
-            _part(name, number, result, pictures, lowest) for number, name in enumerate(subjects, 1) if name in found
-        ],
+        parts=[_part(name, number, result, pictures) for number, name in enumerate(subjects, 1) if name in found],
         without=[name for name in subjects if name not in found],
         scale=_scale(result),
         stills={use.path for use in result.footage if _still(use)},
@@ -95,31 +98,24 @@ def render(result: Result, subjects: Sequence[str], pictures: Pictures) -> str:
         threshold_rate=rate_words(result.threshold.fmr, 0.0),
         shown=shown,
         unshown=len(result.candidates) - shown,
-        tracks=_searched(result),
-        comparisons=_searched(result) * result.gallery.subjects,
+        assumptions=list(plain.assumptions(result.assumed)),
+        tie=plain.TIE,
         version=__version__,
     )
 
 
 def summary(result: Result) -> str:
-    """The outcome in plain words, with what a reader must not take it for."""
+    """The outcome in plain words, with what a reader must not take it for, and what strangers alone would give."""
+    strangers = plain.by_strangers(result.assumed)
     subjects, files = count(result.gallery.subjects, "subject"), count(len(result.footage), "file")
     found = len({candidate.subject for candidate in result.candidates})
     among = len({candidate.footage for candidate in result.candidates})
     if found == 0:
-        return f"No candidate was found for {subjects} in {files}. That is no proof of absence."
+        return f"No candidate was found for {subjects} in {files}. That is no proof of absence. {strangers}"
     return (
         f"{found} of {subjects} {'has' if found == 1 else 'have'} candidates in {among} of {files}. "
-        "A candidate is a lead only: a person must compare the pictures before anything is done."
+        f"A candidate is a lead only: a person must compare the pictures before anything is done. {strangers}"
     )
-
-
-def chance_words(fmr: float, comparisons: int, lowest: float) -> str:
-    """What a rate means for all comparisons of a search together."""
-    expected, bound = fmr * comparisons, "at most" if fmr <= lowest else "about"
-    if expected > 0.5:
-        return f"strangers alone would give {bound} {count(max(1, math.ceil(expected)), 'such score')} in it"
-    return f"strangers alone would reach such a score in {bound} 1 of {one_in(expected):,} searches like it"
 
 
 def _length_words(use: FootageUse) -> str:
@@ -130,17 +126,15 @@ def _length_words(use: FootageUse) -> str:
     return clock(use.duration_s) if use.duration_s else "length not stated"
 
 
-def _searched(result: Result) -> int:
-    """Tracks that were compared with the gallery."""
-    return sum(use.tracks - use.tracks_without_template for use in result.footage)
-
-
 def _cautions(result: Result) -> Iterator[str]:
-    """What a reader must know beside the summary: what was not searched."""
+    """What a reader must know beside the summary: who cannot be told apart, and what was not searched."""
     failed = sum(use.error is not None for use in result.footage)
     damaged = sum(use.frames_damaged > 0 for use in result.footage)
     blind = sum(use.tracks_without_template for use in result.footage)
     tracks = sum(use.tracks for use in result.footage)
+    tied = sum(each.runner_up is not None for each in result.candidates)
+    if tied:
+        yield f"{count(tied, 'candidate')} cannot be told from another subject of the gallery."
     if failed:
         yield f"{failed} of {count(len(result.footage), 'file')} could not be searched."
     if damaged:
@@ -153,21 +147,20 @@ def _cautions(result: Result) -> Iterator[str]:
         yield f"{count(len(result.passed_over), 'other file')} in the searched folders: passed over."
 
 
-def _part(name: str, number: int, result: Result, pictures: Pictures, lowest: float) -> Part:
+def _part(name: str, number: int, result: Result, pictures: Pictures) -> Part:
     seen = tuple(each for each in result.appearances if each.subject == name)
     pairs = [{pair.subject, pair.other} for pair in result.gallery.lookalikes]
     return Part(
         name=name,
         anchor=f"subject-{number}",
-        cards=tuple(_cards(name, result, pictures, lowest)),
+        cards=tuple(_cards(name, result, pictures)),
         rows=tuple(_rows(result, seen)),
         appearances=seen,
         lookalikes=tuple(sorted(other for pair in pairs if name in pair for other in pair - {name})),
     )
 
 
-def _cards(name: str, result: Result, pictures: Pictures, lowest: float) -> Iterator[Card]:
-    comparisons = _searched(result) * result.gallery.subjects
+def _cards(name: str, result: Result, pictures: Pictures) -> Iterator[Card]:
     sharing: dict[tuple[str, int], list[str]] = {}
     for each in result.candidates:
         sharing.setdefault((each.footage, each.track), []).append(each.subject)
@@ -176,8 +169,10 @@ def _cards(name: str, result: Result, pictures: Pictures, lowest: float) -> Iter
         yield Card(
             number=number,
             candidate=candidate,
-            rate=rate_words(candidate.fmr, lowest),
-            chance=chance_words(candidate.fmr, comparisons, lowest),
+            rate=plain.rate(candidate.odds),
+            chance=plain.anybody(candidate.odds),
+            plain=plain.sentence(candidate.odds, result.assumed),
+            exact=plain.exact(candidate.odds, result.assumed, result.threshold),
             also=tuple(other for other in sharing[candidate.footage, candidate.track] if other != name),
             shot=pictures.shots.get(candidate),
             reference=pictures.references.get(candidate.reference),

@@ -15,14 +15,17 @@ from typing import Any
 from houselights import cases, policy
 from houselights.batch import Outcome
 from houselights.case import UNASKED, Case
+from houselights.errors import RecordError
 from houselights.facts import Value
 from houselights.manifest import built
 from houselights.pictures import Picture, Pictures, candidate_pictures
 from houselights.policy import Known
 from houselights.record import Record, Use
-from houselights.result import Candidate, Result
+from houselights.result import SCHEMA, Candidate, Result
 
 KIND = "result"
+ERASED = "somebody who was erased"
+"""Who is left as the one from whom a candidate cannot be told: that stays true of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +85,11 @@ def keep(
 
 
 def of(record: Record, case: Case) -> list[Kept]:
-    """All that a case found and that is still kept, the oldest search first."""
+    """All that a case found and that is still kept, the oldest search first.
+
+    Raises:
+        RecordError: it cannot be opened, or another version kept it.
+    """
     found = record.store.documents(KIND, cases.holder(case)).values()
     return sorted(map(_read, found), key=lambda kept: (kept.result.started, kept.use))
 
@@ -104,7 +111,11 @@ def opened(use: Use, case: Case, kept: Kept, how: Iterable[str]) -> None:
 
 
 def forget(record: Record, subject: str) -> int:
-    """Take a person out of everything that was found: their candidates, appearances and pictures; from how many."""
+    """Take a person out of everything that was found: their candidates, appearances and pictures; from how many.
+
+    Raises:
+        RecordError: something cannot be opened, or another version kept it.
+    """
     changed = 0
     with record.log.locked():
         for content in record.store.documents(KIND).values():
@@ -117,15 +128,15 @@ def forget(record: Record, subject: str) -> int:
 
 def _without(kept: Kept, subject: str) -> Kept:
     result = kept.result
-    left = tuple(each for each in result.candidates if each.subject != subject)
+    left = {each: _untied(each, subject) for each in result.candidates if each.subject != subject}
     alike = tuple(each for each in result.gallery.lookalikes if subject not in {each.subject, each.other})
     result = replace(
         result,
-        candidates=left,
+        candidates=tuple(left.values()),
         appearances=tuple(each for each in result.appearances if each.subject != subject),
         gallery=replace(result.gallery, lookalikes=alike, refused=(), duplicates=()),  # they name photographs
     )
-    shots = {each: picture for each, picture in kept.pictures.shots.items() if each.subject != subject}
+    shots = {left[each]: picture for each, picture in kept.pictures.shots.items() if each in left}
     references = {each.reference: kept.pictures.references[each.reference] for each in shots}
     return replace(
         kept,
@@ -134,6 +145,13 @@ def _without(kept: Kept, subject: str) -> Kept:
         pictures=Pictures(shots, references),
         categories={name: each for name, each in kept.categories.items() if name != subject},
     )
+
+
+def _untied(one: Candidate, subject: str) -> Candidate:
+    """The candidate without the name of a runner-up who is erased."""
+    if one.runner_up is None or one.runner_up.subject != subject:
+        return one
+    return replace(one, runner_up=replace(one.runner_up, subject=ERASED))
 
 
 def _write(record: Record, kept: Kept) -> None:
@@ -158,10 +176,18 @@ def _told(picture: Picture | None) -> dict[str, object] | None:
 
 def _read(content: bytes) -> Kept:
     told = json.loads(content)
+    _check_schema(told["result"])
     result: Result = built(Result, told["result"], Path("a sealed result"))
     shots = {each: _picture(one) for each, one in zip(result.candidates, told["shots"], strict=True) if one}
     references = {name: _picture(one) for name, one in told["references"].items()}
     return Kept(result, tuple(told["subjects"]), Pictures(shots, references), told["facts"], told["categories"])
+
+
+def _check_schema(told: dict[str, Any]) -> None:
+    if (schema := told["schema"]) != SCHEMA:
+        use, case = (str(told["record"][name])[:8] for name in ("use", "case"))
+        msg = f"what search {use} found in case {case} was kept by another version: schema {schema}, expected {SCHEMA}"
+        raise RecordError(msg, hint=f"destroy it with houselights case erase {case} --why retention, and search again")
 
 
 def _picture(told: dict[str, Any]) -> Picture:
