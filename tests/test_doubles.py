@@ -149,7 +149,7 @@ def test_the_pair_of_the_cast_is_found(compared: tuple[Outcome, Record]) -> None
     assert (pair.one, pair.other) == ("P004", "P010")
     assert [Path(each).name for each in pair.photographs] == ["P004.jpg", "P010.jpg"]
     assert pair.score >= found.made.threshold.score
-    assert pair.expected == pytest.approx(6 * pair.fmr)
+    assert pair.expected == pytest.approx(6 * pair.high), "of a bound, the bound"
     assert 0 < pair.fmr <= pair.high
     assert found.expected == pytest.approx(6 * 1e-5)
     assert "1 of 6 pairs of people scores at least" in found.summary
@@ -223,7 +223,9 @@ def test_pairs_are_those_of_the_plain_way(people: int, seed: int, threshold: flo
         found = twins.pairs(drawn, threshold, calibration)
     assert {(each.one, each.other): each.score for each in found} == plain
     assert [each.score for each in found] == sorted(plain.values(), reverse=True)
-    assert all(each.expected == twins.pairs_of(people) * each.fmr for each in found)
+    assert all(
+        each.expected == twins.pairs_of(people) * (each.high if each.how == "bound" else each.fmr) for each in found
+    )
 
 
 @given(st.integers(1, 40), st.integers(0, 1000), st.integers(1, 50))

@@ -41,6 +41,11 @@ NEVER = {
 ALLOWED = {
     r"false(?: non)?-match\b": "FMR and FNMR, the measures of ISO/IEC 19795",
     r"false-(?:positive|negative) identification\b": "FPIR and FNIR, the measures of the same standard",
+    r"false matches\b": "what an FMR counts",
+    r"[Cc]umulative match characteristic\b": "CMC, a curve of the same standard",
+    r"\Aidentification\Z|\"identification\"": "an evaluation by its name in the standard",
+    r"evaluate (?:verification, )?identification\b": "the command of that evaluation",
+    r"identification Measure searches\b|\"\"\"Measure searches\b": "the same in a list of commands",
     r"victim-identification\b": "a purpose of the closed list: who is looked for, not what was found",
     r"crime-suspect\b": "a purpose of the closed list: why somebody is looked for",
 }

@@ -50,6 +50,11 @@ class Rate:
     how: str
     """`counted`, `fitted` where too few were counted, or `bound`: none was, and all one can say is "at most"."""
 
+    @property
+    def said(self) -> float:
+        """What is said of it: the rate, or where it is only bounded, its upper bound."""
+        return self.high if self.how == "bound" else self.fmr
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -203,12 +208,13 @@ def of(calibration: Calibration, score: float, kind: str, setting: Setting) -> O
     after = None
     if setting.prior is not None:
         genuine = calibration.genuine_at(score, kind)
-        after = _digits(posterior(setting.prior, 1.0 if genuine is None else genuine, worst))
+        after = posterior(setting.prior, 1.0 if genuine is None else genuine, worst)
+        after = math.floor(after * 1000) / 1000  # never certain
     return Odds(
         kind=kind, fmr=rate.fmr, low=_digits(rate.low), high=rate.high, how=rate.how,
         anybody=_digits(chance), anybody_high=_digits(worst),
         expected=_digits(rate.fmr * searched), expected_high=_digits(rate.high * searched),
-        worst_group=None if setting.worst_group is None else min(1.0, _digits(rate.fmr * setting.worst_group)),
+        worst_group=None if setting.worst_group is None else min(1.0, _digits(rate.said * setting.worst_group)),
         posterior=after,
     )  # fmt: skip
 

@@ -21,14 +21,13 @@ HOW = {
     "counted": "Counted in the calibration.",
     "fitted": "Fitted: too few comparisons of the calibration scored so high to be counted, so the rate is read from a "
     "law that was fitted to its highest scores.",
-    "bound": "Only 'at most' can be said: hardly a comparison of the calibration scored so high, and no rate below 3 "
-    "in all of them is ever stated (the rule of three).",
+    "bound": "Only 'at most' can be said: hardly a comparison of the calibration scored so high.",
 }
 
 
 def rate(odds: Odds) -> str:
     """How often strangers score so, in a few words: `about 1 in 120,000`."""
-    return f"{_about(odds)} {_share(odds.fmr)}"
+    return f"{_about(odds)} {_share(odds.high if odds.how == 'bound' else odds.fmr)}"
 
 
 def anybody(odds: Odds) -> str:
@@ -38,7 +37,7 @@ def anybody(odds: Odds) -> str:
 
 def sentence(odds: Odds, assumed: Assumed) -> str:
     """The odds for everybody: of so many strangers, so many would look this much like somebody on the list."""
-    chance, among = Decimal(repr(max(odds.anybody, LEAST))), FEWEST
+    chance, among = Decimal(repr(max(odds.anybody_high if odds.how == "bound" else odds.anybody, LEAST))), FEWEST
     while chance * among < 1:
         among *= 10
     number = int(_up(chance * among).to_integral_value(ROUND_CEILING))
@@ -96,15 +95,19 @@ def _about(odds: Odds) -> str:
 
 
 def _bounded(odds: Odds, what: str, value: float, high: float) -> str:
-    """A share of something, and its upper bound."""
-    return f"{_about(odds)} {_share(value)}{' ' if what else ''}{what}; by the 95 % bound {_share(high)}"
+    """A share of something, and its upper bound; where hardly anything was counted, the bound alone."""
+    if odds.how == "bound":
+        return f"at most {_share(high)}{' ' if what else ''}{what}, by the 95 % bound"
+    return f"about {_share(value)}{' ' if what else ''}{what}; by the 95 % bound {_share(high)}"
 
 
 def _search(odds: Odds) -> str:
     """What strangers give in a whole search, with its bound."""
+    if odds.how == "bound":
+        return f"{_give(odds.expected_high, 'at most', 'score', ' this high')}, by the 95 % bound"
     rare = odds.expected < RARE
     bound = f"in {_share(odds.expected_high)} searches" if rare else f"{_up(odds.expected_high):,f}"
-    return f"{_give(odds.expected, _about(odds), 'score', ' this high')}; by the 95 % bound {bound}"
+    return f"{_give(odds.expected, 'about', 'score', ' this high')}; by the 95 % bound {bound}"
 
 
 def _give(expected: float, about: str, what: str, how: str = "") -> str:

@@ -94,8 +94,10 @@ def _runner_up(gallery: Gallery, proposed: Float32, row: int, probe: Probe, siev
     others = np.delete(np.arange(len(proposed)), row)
     if not len(others):
         return None
-    other = gallery.subjects[others[np.argmax(proposed[others])]]
-    exact, own = score(other.template, probe.template), score(gallery.subjects[row].template, probe.template)
+    near = others[proposed[others] >= proposed[others].max() - MARGIN]
+    scored = [(score(gallery.subjects[each].template, probe.template), gallery.subjects[each]) for each in near]
+    exact, other = min(scored, key=lambda each: (-each[0], each[1].name))
+    own = score(gallery.subjects[row].template, probe.template)
     if exact < own - sieve.near or exact < sieve.score(probe) - sieve.near:
         return None
     return RunnerUp(other.name, exact, sieve.calibration.fmr_at(exact, probe.kind))

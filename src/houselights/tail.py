@@ -91,13 +91,11 @@ def curve(kind: str, found: Impostors, people: tuple[Index, Index], balance: Bal
     rates, low, high = (
         np.concatenate([np.minimum(1, coarse * each[0] / rates[0]), each]) for each in (rates, low, high)
     )
-    rates = np.minimum.accumulate(rates)
-    lowest = NONE_SEEN / found.comparisons
-    kept = rates >= lowest * (1 - 1e-9)
+    rates = np.maximum(np.minimum.accumulate(rates), NONE_SEEN / found.comparisons)
     return Curve(
-        kind, int((balance.probes > 0).sum()), found.comparisons, _rounded(grid[kept]), _digits(rates[kept]),
-        _digits(np.minimum.accumulate(np.minimum(low, rates)[kept])),
-        _digits(np.minimum.accumulate(np.maximum(high, rates)[kept])), min(1.0, ENOUGH / found.comparisons),
+        kind, int((balance.probes > 0).sum()), found.comparisons, _rounded(grid), _digits(rates),
+        _digits(np.minimum.accumulate(np.minimum(low, rates))), _digits(np.minimum.accumulate(np.maximum(high, rates))),
+        min(1.0, ENOUGH / found.comparisons),
     )  # fmt: skip
 
 

@@ -242,7 +242,7 @@ def pairs(gallery: Gallery, threshold: float, calibration: Calibration) -> tuple
                     fmr=rate.fmr,
                     high=rate.high,
                     how=rate.how,
-                    expected=compared * rate.fmr,
+                    expected=compared * rate.said,
                     twice=is_twice(rate, len(gallery.subjects) - 1),
                 )
             )
@@ -268,7 +268,7 @@ def nearest(asker: Subject, gallery: Gallery, most: int, calibration: Calibratio
                 fmr=rate.fmr,
                 high=rate.high,
                 how=rate.how,
-                expected=people * rate.fmr,
+                expected=people * rate.said,
                 twice=is_twice(rate, people),
             )
         )
@@ -291,7 +291,7 @@ def is_twice(rate: Rate, others: int) -> bool:
     `SELDOM`. And somebody has others x rate strangers so like them: that has to be less than the chance to stand there
     under a second name, `TWICE`.
     """
-    return rate.how == "bound" and rate.fmr <= SELDOM and others * rate.fmr < TWICE
+    return rate.how == "bound" and rate.said <= SELDOM and others * rate.said < TWICE
 
 
 def pairs_words(expected: float, compared: int, *, at_most: bool) -> str:
@@ -326,7 +326,8 @@ def _about(how: str) -> str:
 
 
 def _rate(found: Pair | Near) -> str:
-    return "too many to be measured" if found.fmr >= 1 else f"{_about(found.how)} 1 in {one_in(found.fmr):,}"
+    said = found.high if found.how == "bound" else found.fmr
+    return "too many to be measured" if found.fmr >= 1 else f"{_about(found.how)} 1 in {one_in(said):,}"
 
 
 def _bound(found: Pair | Near) -> str:

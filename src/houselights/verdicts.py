@@ -96,9 +96,9 @@ class _Judge:
         return True, f"taken for {name}: score {alike:.3f}, {self._rate(alike, probe)}"
 
     def _rate(self, value: float, probe: Probe) -> str:
-        calibration = self._sieve.calibration
-        rate = rate_words(calibration.fmr_at(value, probe.kind), calibration.lowest_rate)
-        return f"{rate} strangers is this alike"
+        rate = self._sieve.calibration.rate(value, probe.kind)
+        words = rate_words(rate.said, rate.said if rate.how == "bound" else 0.0)
+        return f"{words} strangers is this alike"
 
 
 def _best(gallery: Gallery | None, probe: Probe) -> tuple[float, str]:
