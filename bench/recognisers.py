@@ -295,7 +295,7 @@ def measured(people: Dataset, fit: Fit, parts: int) -> common.Row:
 
 
 def _row(found: Float64, people: Dataset) -> common.Row:
-    names = [f"TAR at {rate:g} %" for rate in RATES] + [f"FNIR at FPIR {100 * fpir:g} %" for fpir in FPIRS]
+    names = [f"TAR % at FMR {rate:g}" for rate in RATES] + [f"FNIR % at FPIR {100 * fpir:g} %" for fpir in FPIRS]
     means = [None if np.isnan(mean) else round(float(mean), 2) for mean in 100 * np.mean(found, axis=0)]
     offered = len(people.files) + len(people.lost)
     return {**dict(zip(names, means, strict=True)), "no face %": round(100 * len(people.lost) / offered, 2)}

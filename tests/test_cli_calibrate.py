@@ -58,7 +58,7 @@ def test_too_few_people_are_refused(cast_folder: Path, tmp_path: Path) -> None:
         (tmp_path / "people" / name).mkdir(parents=True)
         portrait = next(cast_folder.glob(f"**/{name}/assets/studio_portrait.jpg"))
         shutil.copyfile(portrait, tmp_path / "people" / name / "portrait.jpg")
-    with pytest.raises(CalibrationError, match="3 people are too few to calibrate on, expected 100 or more"):
+    with pytest.raises(CalibrationError, match="has 3 people, too few to calibrate on: expected 100 or more"):
         run("calibrate", "--images", tmp_path / "people", "-o", tmp_path / "mine.json")
     assert not (tmp_path / "mine.json").exists()
 

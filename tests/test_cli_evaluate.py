@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 
 from houselights import cli_evaluate, dataset, models
 from houselights.cli_evaluate import check_outputs, evaluate_app, rates_of, show
-from houselights.errors import Error, SettingsError
+from houselights.cli_log import ready
+from houselights.entry import Entry
+from houselights.errors import CalibrationError, Error, SettingsError
 from houselights.evaluation import Evaluation, Figure, Table
 from houselights.odds import PHOTOGRAPH, Calibration
 from houselights.result import Refusal
@@ -37,6 +39,12 @@ def people(
             picture.save(folder / person.name / f"{person.name}_{number:04}.jpg", quality=92)
     (folder / "P001" / "notes.txt").write_text("not a photograph", "utf-8")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine people take a second to read, thirty take too long."""
+    monkeypatch.setattr(cli_evaluate, "FEWEST", 4)
 
 
 def run(*words: object) -> tuple[str, str]:
@@ -87,7 +95,7 @@ def test_json_alone_goes_to_stdout(people: Path, tmp_path: Path) -> None:
     found = json.loads(out)
     assert found["what"] == "identification"
     assert ["enrolled", "4"] in found["facts"]
-    assert all(figure["value"] is None for figure in found["tables"][0]["figures"])
+    assert all(figure["value"] is None for table in found["tables"] for figure in table["figures"])
     gallery, probes = tmp_path / "gallery", tmp_path / "probes"
     for place, numbers in ((gallery, "1"), (probes, "23")):
         for person in sorted(people.iterdir())[:4]:
@@ -120,6 +128,26 @@ def test_odds_are_held_against_people(people: Path, tmp_path: Path) -> None:
     assert ["calibration", known.describe()] in found["facts"]
 
 
+def measured() -> list[Entry]:
+    """The entries that say that people were compared."""
+    return [each for each in map(Entry.parse, ready().entries()) if each.kind == "people-measured"]
+
+
+def test_few_people_show_nothing(people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer than 30 in any folder are refused, by name and number, and an entry says that they were read."""
+    monkeypatch.setattr(cli_evaluate, "FEWEST", 30)
+    before = len(measured())
+    fault = refused("verification", "--images", people, "--middle")
+    assert isinstance(fault, CalibrationError)
+    assert fault.message == f"'{people}' has 9 people with a usable photograph, expected 30 or more"
+    assert fault.hint == "so few show no rate: name a folder with more people"
+    assert len(measured()) == before + 1
+    monkeypatch.setattr(dataset, "read", None)
+    with pytest.raises(TypeError):
+        run("verification", "--images", people, "--middle")
+    assert len(measured()) == before + 2, "the entry stands before anything is read"
+
+
 def test_wrong_labels_are_left_out_openly(people: Path, tmp_path: Path) -> None:
     """With the reason, and named among what was not used."""
     listed = tmp_path / "wrong.txt"
@@ -133,7 +161,12 @@ def test_wrong_labels_are_left_out_openly(people: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("verification", "--images", "{none}"), "is not a folder"),
+        (("verification", "--images", "{none}"), "none' are not a folder"),
+        (("odds", "--images", "{bad}"), "photographs '{bad}' are not a folder"),
+        (
+            ("identification", "--gallery", "{people}", "--probes", "{people}", "--strangers", "{none}"),
+            "none' are not a folder",
+        ),
         (("verification", "--images", "{empty}"), "has no photograph that can be used"),
         (("verification", "--images", "{people}", "--rates", "0.1,often"), "rate 'often' is no number between 0 and 1"),
         (("verification", "--images", "{people}", "--rates", "nan"), "rate 'nan' is no number between 0 and 1"),
@@ -164,10 +197,10 @@ def test_what_cannot_be_used_is_refused(
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.csv").write_text("Ana\n", "utf-8")
     places = {name: str(tmp_path / name) for name in ("none", "empty")}
-    if "is not a folder" not in message and "no photograph" not in message:
+    if "no photograph" not in message:
         monkeypatch.setattr(dataset, "read", None)
     fault = refused(*(word.format(people=people, bad=tmp_path / "bad.csv", **places) for word in words))
-    assert message in fault.message
+    assert message.replace("{bad}", str(tmp_path / "bad.csv")) in fault.message
 
 
 def test_without_matplotlib_the_rest_still_works(people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ def test_shots_are_made_of_first_photographs(read: Dataset) -> None:
 def test_a_list_leaves_out_openly(people: Path, reader: Callable[..., Dataset], tmp_path: Path) -> None:
     """What it names is not read, and is told with the list's reason."""
     listed = tmp_path / "errors.txt"
-    listed.write_text("# wrong labels\nP002_selfie shows somebody else\n\nP001_selfie.jpg a twin\n")
+    listed.write_text("# wrong labels\nP002_selfie shows somebody else\n\nP001/P001_selfie.jpg\ta twin\n")
     found = reader(people, Reading(leave_out=dataset.read_left_out(listed)))
     assert [(Path(each.file).name, each.reason) for each in found.left_out] == [
         ("P001_selfie.jpg", "a twin"),
@@ -99,7 +99,25 @@ def test_a_list_leaves_out_openly(people: Path, reader: Callable[..., Dataset], 
     assert not {"P001_selfie.jpg", "P002_selfie.jpg"} & {file.name for file in found.files}
 
 
-@pytest.mark.parametrize(("text", "message"), [("P001_selfie\n", r"list\.txt:1: found 'P001_selfie', expected")])
+@pytest.mark.parametrize(("name", "number"), [("nobody", "0 photographs"), ("one", "2 photographs")])
+def test_a_name_that_stands_for_none_or_several_is_refused(
+    reader: Callable[..., Dataset], tmp_path: Path, name: str, number: str
+) -> None:
+    """So that nothing is left out by mistake, and no line of a list is without effect."""
+    for person in "ab":
+        (tmp_path / person).mkdir()
+        (tmp_path / person / "one.jpg").write_bytes(b"no picture")
+    with pytest.raises(SettingsError, match=f"'{name}', to be left out, stands for {number}"):
+        reader(tmp_path, Reading(leave_out={name: "wrong"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("P001_selfie\n", r"list\.txt:1: found 'P001_selfie', expected"),
+        ("a b\n\na c\n", r"list\.txt:3: found 'a c', expected a file name, a space and a reason, once for each name"),
+    ],
+)
 def test_a_line_without_reason_is_refused(tmp_path: Path, text: str, message: str) -> None:
     """File, line and what was expected."""
     (tmp_path / "list.txt").write_text(text)
@@ -178,12 +196,12 @@ def test_a_changed_folder_begins_anew(people: Path, recogniser: Recogniser, reco
     assert Progress(record, copy, recogniser.model, how).get(0) is None
 
 
-def test_measuring_leaves_an_entry(record: Record, read: Dataset) -> None:
-    """How many people and photographs, and how many pairs of names are pointed at; no name."""
-    dataset.enter(record, "verification", read)
+def test_measuring_leaves_an_entry(record: Record, people: Path) -> None:
+    """Before anything is read: how many people and photographs are offered; no name."""
+    dataset.enter(record, "verification", people)
     (entry,) = [each for each in map(Entry.parse, record.entries()) if each.kind == "people-measured"]
-    assert entry.facts == {"what": "verification", "people": 3, "photographs": 6, "named": 0}
-    assert "pairs named: 0" in entry.said
+    assert entry.facts == {"what": "verification", "people": 3, "photographs": 8}
+    assert entry.said == "measured (verification) on 8 photographs of 3 people"
 
 
 def labelled(people: list[int], templates: np.ndarray) -> Dataset:
@@ -205,8 +223,6 @@ def test_the_same_person_under_two_names_is_pointed_at() -> None:
     found = labelled(np.repeat(np.arange(30), 2).tolist(), templates).doubtful()
     assert len(found) == 1
     assert {int(found[0][0].stem) // 2, int(found[0][1].stem) // 2} == {28, 29}
-    assert (
-        "look whether this is one person under two names"
-        in labelled(np.repeat(np.arange(30), 2).tolist(), templates).doubts()[0]
-    )
+    (words,) = labelled(np.repeat(np.arange(30), 2).tolist(), templates).doubts()
+    assert words.startswith("1 pair of people may be one person under two names: `houselights lookalikes` names them")
     assert labelled([0, 0, 1, 1], templates[:4]).doubtful() == [], "too few photographs to say"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houselights import groups, verification
+from houselights import groups, lists, verification
 from houselights.dataset import Dataset
 from houselights.errors import SettingsError
 from houselights.groups import Label
@@ -63,11 +63,17 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, text: str, fault: s
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    """Not there, a folder, not UTF-8."""
+    """Not there, a folder, not UTF-8, more than is read."""
     (tmp_path / "bad.csv").write_bytes(b"Ana,\xff\n")
-    for path in (tmp_path / "none.csv", tmp_path, tmp_path / "bad.csv"):
-        with pytest.raises(SettingsError, match="cannot be read"):
+    for path, fault in ((tmp_path / "none.csv", "cannot be read"), (tmp_path, "is no file")):
+        with pytest.raises(SettingsError, match=fault):
             groups.read(path)
+    with pytest.raises(SettingsError, match="cannot be read"):
+        groups.read(tmp_path / "bad.csv")
+    with (tmp_path / "large.csv").open("wb") as file:
+        file.truncate(lists.LARGEST_LIST + 1)
+    with pytest.raises(SettingsError, match="134,217,728 are the most"):
+        groups.read(tmp_path / "large.csv")
 
 
 @given(st.text())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from houselights import identification
+from houselights import identification, verification
 from houselights.dataset import Dataset
 from houselights.errors import CalibrationError
 from houselights.evaluation import Evaluation, Figure
@@ -74,12 +74,14 @@ def test_fnir_is_what_a_count_of_each_search_gives(
         "small", coarse(gallery), coarse(list(rows)), np.array(mates), coarse(strangers), np.arange(len(strangers)), ()
     )
     sizes = [size for size in (2, 3) if size < len(gallery)]
-    found = identification.evaluation(people, identification.search(people, sizes))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(identification, "FEW_PEOPLE", 1)
+        found = identification.evaluation(people, identification.search(people, sizes))
     for place, size in enumerate([len(gallery), *reversed(sizes)]):
         told = figure(found, "FNIR at FPIR 10 %", place)
         late, tried = missed(people, size, 0.1)
         if not tried:
-            assert told.note == "nobody of this gallery is searched for"
+            assert told.note.startswith("searched for: 0 people, expected 1 or more")
             continue
         assert (told.count, told.of) == (late, tried)
         assert told.low is not None
@@ -100,8 +102,9 @@ def test_blocks_change_nothing(seed: int) -> None:
     assert (whole.better == rows.better).mean() > 0.99  # a tie may fall otherwise
 
 
-def test_ranks_rise_with_what_is_looked_through() -> None:
+def test_ranks_rise_with_what_is_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
     """All subjects are within the last rank; a gallery of 20 and fewer has no rank 20 to miss."""
+    monkeypatch.setattr(identification, "FEW_PEOPLE", 20)
     found = identification.evaluation(*searched(identification.split(world([4] * 80, noise=0.9), 60, 1), [20]))
     (ranks,) = found.charts[-1].series
     assert ranks.x == tuple(range(1, 51))
@@ -111,6 +114,44 @@ def test_ranks_rise_with_what_is_looked_through() -> None:
     last = found.tables[-1]
     assert [each.value is None for each in last.figures[:2]] == [False, True]
     assert last.figures[1].note == "every subject is among the first 20 of so few"
+
+
+def test_of_few_people_nothing_is_told() -> None:
+    """A figure of one person would say of a name who looks like it: no rank, no FNIR, no chart, 29 people are few."""
+    gallery, strangers = world([1] * 60), world([1] * 40, seed=2, name="strangers", first=60)
+    for few in (1, 29):
+        found = identification.evaluation(
+            *searched(identification.joined(gallery, world([2] * few, seed=3), strangers, 1), [])
+        )
+        assert all(
+            each.value is each.threshold is each.count is None for table in found.tables for each in table.figures
+        )
+        assert found.tables[0].figures[0].note.startswith(f"searched for: {verification.persons(few)}, expected 30 or")
+        assert found.charts == ()
+    found = identification.evaluation(*searched(identification.joined(gallery, world([2] * 30), strangers, 1), []))
+    assert figure(found, "FNIR at FPIR 10 %").value is not None
+    assert figure(found, "own subject within rank 1, gallery of 60", -1).value is not None
+
+
+def test_of_few_strangers_no_threshold_is_told() -> None:
+    """Forty photographs of two strangers: a threshold would be a score of one of them. Ranks need none."""
+    strangers = world([20] * 2, seed=2, name="strangers", first=60)
+    people = identification.joined(world([1] * 60), world([2] * 60), strangers, 1)
+    found = identification.evaluation(*searched(people, []))
+    assert found.tables[0].figures[0].note.startswith("strangers: 2 people, expected 30 or more")
+    assert all(each.value is each.threshold is None for each in found.tables[0].figures)
+    assert [chart.title for chart in found.charts] == ["Cumulative match characteristic"]
+
+
+def test_doubtful_labels_are_noted() -> None:
+    """One person under two names spoils what is measured: both ways of making a set say how many there may be."""
+    data = world([3] * 40)
+    data.templates[3:6] = data.templates[:3]
+    assert data.doubts()
+    assert identification.split(data, 30, 1).notes == data.doubts()
+    strange = world([9], seed=2, name="strangers", first=90)
+    notes = identification.joined(data, world([1] * 40, name="probes"), strange, 1).notes
+    assert notes == tuple(f"world: {note}" for note in data.doubts())
 
 
 def searched(people: OpenSet, sizes: list[int]) -> tuple[OpenSet, identification.Searched]:
@@ -134,17 +175,20 @@ def test_the_split_is_the_protocols() -> None:
     assert len({identification.split(data, 4, seed).gallery.tobytes() for seed in range(9)}) > 1
 
 
-@pytest.mark.parametrize("enrolled", [-1, 0, 1, 6])
+@pytest.mark.parametrize("enrolled", [-3, 0, 1, 6])
 def test_too_many_enrolled_is_refused(enrolled: int) -> None:
     """Of eight people five have two photographs and more."""
-    with pytest.raises(CalibrationError, match=rf"world: {enrolled} people to enrol, expected 2 to 5"):
+    with pytest.raises(CalibrationError, match=rf"world: {enrolled} people cannot be enrolled, expected 2 to 5 of"):
         identification.split(world([1, 1, 2, 3, 9, 4, 1, 2]), enrolled, 1)
 
 
 def test_somebody_is_left_to_be_a_stranger() -> None:
     """Where all have two photographs, not all can be enrolled."""
-    with pytest.raises(CalibrationError, match="3 people to enrol, expected 2 to 2"):
+    with pytest.raises(CalibrationError, match="3 people cannot be enrolled, expected 2 of those with two photographs"):
         identification.split(world([2, 2, 2]), 3, 1)
+    for photographs, who in (([1], "1 person, 0 of them"), ([2, 2], "2 people, 2 of them"), ([1, 1], "2 people, 0 of")):
+        with pytest.raises(CalibrationError, match=f"world: {who}.*expected two or more to enrol and one more"):
+            identification.split(world(photographs), -3, 1)
 
 
 def test_sets_of_their_own_go_together_by_name() -> None:

@@ -39,6 +39,9 @@ def test_pairs_are_read(tmp_path: Path) -> None:
         ("1\nA\t1\tx\nA\t1\tB\t1\n", "pairs.txt:2: found 'A\t1\tx'"),
         ("1\n\t1\t2\nA\t1\tB\t1\n", "pairs.txt:2: found"),
         ("1\nA\t1\t2\nA\t1\tA\t2\n", "pairs.txt:3: 'A' stands on both sides"),
+        ("9" * 5000, "pairs.txt:1: found '99"),
+        (f"1\nA\t1\t2\nA\t1\tB\t{'9' * 5000}\n", "pairs.txt:3: found 'A\t1\tB\t99"),
+        (f"1\nA\t{'9' * 10}\t2\nA\t1\tB\t2\n", "pairs.txt:2: found 'A\t9999999999\t2'"),
     ],
 )
 def test_a_broken_file_of_pairs_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -46,6 +49,8 @@ def test_a_broken_file_of_pairs_is_refused(tmp_path: Path, text: str, message: s
     with pytest.raises(SettingsError) as caught:
         lists.read_pairs(write(tmp_path, text))
     assert message in caught.value.message
+    assert len(caught.value.message.removeprefix(str(tmp_path))) < 250
+    assert caught.value.hint
 
 
 def test_a_file_of_pairs_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -217,6 +222,17 @@ def test_a_file_without_boxes_or_size_has_none(tmp_path: Path) -> None:
         (voc(thing(1, 2, "1e99", 60)), "xmax is '1e99', expected a number"),
         (voc(thing(1, 2, "wide", 60)), "xmax is 'wide', expected a number"),
         (voc("\n<object><name>face</name></object>"), "pairs.txt:2: xmin is '', expected a number"),
+        (
+            voc(thing(5, 2, 9, 60) + thing(5, 2, 9, 60, "<bndbox></bndbox>")),
+            "a second 'bndbox' in 'object', expected one",
+        ),
+        (voc(thing("5</xmin><xmin>5", 2, 60, 60)), "pairs.txt:1: a second 'xmin' in 'bndbox', expected one"),
+        (voc(thing(1, 2, 9, 9, "<difficult>0</difficult><difficult/>")), "a second 'difficult' in 'object'"),
+        (voc(thing(1, 2, 9, 9), "<size></size>"), "a second 'size' in 'annotation', expected one"),
+        (voc(thing(" " * 1001, 2, 9, 9)), "xmin has more than 1,000 characters"),
+        ('<?xml version="1.0" encoding="foo"?>' + voc(), "pairs.txt:1: declares an encoding that cannot be read"),
+        ('<?xml version="1.0" encoding="gbk"?>' + voc(), "pairs.txt:1: declares an encoding that cannot be read"),
+        ('<?xml version="1.0" encoding="hex"?>' + voc(), "pairs.txt:1: declares an encoding that cannot be read"),
         (voc("<a>" * 60), "has more than 50 elements in each other"),
         ('<!DOCTYPE annotation [<!ENTITY a "x">]>' + voc(), "pairs.txt:1: declares a document type, expected none"),
         ('<!DOCTYPE annotation SYSTEM "http://localhost/x">' + voc(), "declares a document type"),

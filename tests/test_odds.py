@@ -77,8 +77,9 @@ def test_no_rate_below_what_was_compared() -> None:
     assert (best.how, best.low) == ("bound", 0.0)
     assert best.fmr == pytest.approx(lowest, rel=1e-2)
     assert best.high >= 3.6 / 79_800
-    with pytest.raises(CalibrationError, match="a false-match rate of 3e-05 is outside"):
+    with pytest.raises(CalibrationError, match=r"a false-match rate of 3e-05 is outside 3\.8e-05 to 1, what 79800"):
         CALIBRATED.score_at(3e-5)
+    assert CALIBRATED.rate(CALIBRATED.score_at(lowest)).fmr == pytest.approx(lowest, rel=1e-2)
 
 
 def test_a_rate_says_how_it_was_had() -> None:
@@ -120,7 +121,37 @@ def test_a_kind_of_comparison_has_its_own_odds_and_never_better_ones_than_photog
     assert easier.score_at(1e-3, kind) == pytest.approx(easier.score_at(1e-3) + 0.05, abs=2e-6)
     assert harder.rate(score, kind) == CALIBRATED.rate(score)
     assert harder.score_at(1e-3, kind) == CALIBRATED.score_at(1e-3)
-    assert easier.rate(score, "2 shots, fair") == CALIBRATED.rate(score), "a kind that was not measured"
+
+
+def test_a_kind_that_was_not_measured_has_the_worst_of_all() -> None:
+    """And its odds say so; without any kind of its own that of photographs stands in, and is named likewise."""
+    curve = CALIBRATED.curves[0]
+    easier = with_kind(kind="1 shot, poor", scores=tuple(score + 0.05 for score in curve.scores))
+    score = curve.scores[5]
+    assert easier.rate(score, "2 shots, fair") == easier.rate(score, "1 shot, poor")
+    found = odds.of(easier, score, "2 shots, fair", Setting(5, 5, prior=0.1))
+    assert found.kind == "2 shots, fair (not measured: the worst of all kinds)"
+    assert found.posterior is None
+
+
+def test_a_kind_with_fewer_comparisons_cannot_be_asked_for_rarer_rates() -> None:
+    """Its own 3 / n counts; the error names the kind."""
+    short = with_kind(kind="1 shot, poor", comparisons=7980)
+    assert short.lowest_of_all == pytest.approx(3 / 7980)
+    assert short.score_at(1e-4) == CALIBRATED.score_at(1e-4)
+    with pytest.raises(CalibrationError, match=r"7980 comparisons \(1 shot, poor\)"):
+        short.score_at(1e-4, "1 shot, poor")
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1), st.floats(-0.1, 0.1), st.floats(0.1, 10))
+def test_bounds_of_a_kind_fall_as_the_score_rises(one: float, other: float, apart: float, wider: float) -> None:
+    """Whatever its curve is beside that of photographs: rate and bound are the larger of both."""
+    curve = CALIBRATED.curves[0]
+    highs = tuple(max(rate, min(1.0, high * wider)) for rate, high in zip(curve.rates, curve.highs, strict=True))
+    mixed = with_kind(kind="1 shot, poor", scores=tuple(score + apart for score in curve.scores), highs=highs)
+    low, high = (mixed.rate(score, "1 shot, poor") for score in sorted((one, other)))
+    assert low.fmr >= high.fmr > 0
+    assert low.high >= high.high >= high.fmr >= high.low
 
 
 @pytest.mark.parametrize(
@@ -215,13 +246,12 @@ def test_a_posterior_is_had_from_what_was_measured_of_the_same_people() -> None:
     assert odds.of(CALIBRATED, score, PHOTOGRAPH, Setting(20, 50)).posterior is None
 
 
-def test_without_two_photographs_of_anybody_the_posterior_supposes_that_all_are_found() -> None:
-    """Nothing was measured of the same person."""
+def test_without_two_photographs_of_anybody_there_is_no_posterior() -> None:
+    """Nothing was measured of the same person, so nothing is supposed."""
     alone = measure(SFACE, "made-up people", strangers(200))
     assert alone.genuine_at(0.3) is None
     found = odds.of(alone, 0.5, PHOTOGRAPH, Setting(20, 50, worst_group=None, prior=0.2))
-    assert found.posterior == pytest.approx(odds.posterior(0.2, 1.0, found.anybody_high), rel=1e-2)
-    assert found.worst_group is None
+    assert (found.posterior, found.worst_group) == (None, None)
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.0, -1.0, float("nan"), float("inf")])
@@ -311,6 +341,16 @@ DEFECTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "comparisons that are true": first(comparisons=True),
     "a digest that is a number": whole(sha256=5),
     "one quality": whole(quality=[0.5]),
+    "qualities that are no numbers": whole(quality=[float("nan"), 1.0]),
+    "a count that is a word": first(counted_to="1"),
+    "a count beyond 1": first(counted_to=2.0),
+    "more comparisons than a float holds": first(comparisons=10**400),
+    "more comparisons than anybody made": first(comparisons=10**18),
+    "people below nothing": first(people=-5),
+    "genuine comparisons below nothing": first(genuine=-7),
+    "scores beyond 1": first(scores=[score + 4 for score in CALIBRATED.curves[0].scores]),
+    "shares that rise": first(accepted=[*reversed(CALIBRATED.curves[0].accepted)]),
+    "one kind twice": lambda whole: whole["curves"].append(whole["curves"][0]),
     "a score beyond every float": first(rates=[0.1, 0.01], scores=[0.1, 10**400], **SHORT),
 }
 

@@ -87,7 +87,10 @@ def test_a_candidate_says_where_when_and_by_which_photograph() -> None:
     assert (candidate.start_s, candidate.end_s, candidate.shots, candidate.best_shot) == (4.0, 6.0, 2, LATE)
     assert candidate.reference == str(Path("ann/1.jpg"))
     assert candidate.odds == odds.of(CALIBRATION, candidate.score, KIND, SETTING)
-    assert (candidate.odds.kind, candidate.odds.fmr) == (KIND, CALIBRATION.fmr_at(candidate.score))
+    assert (candidate.odds.kind, candidate.odds.fmr) == (
+        f"{KIND} (not measured: the worst of all kinds)",
+        CALIBRATION.fmr_at(candidate.score),
+    )
     assert candidate.runner_up is None, "there is nobody else"
 
 

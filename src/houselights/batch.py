@@ -213,8 +213,7 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
         watcher.files(files)
         uses, probes = _search_files(films, _Work(request, rig, use, watcher))
         scanned = time.perf_counter()
-        tracks = sum(use.tracks - use.tracks_without_template for use in uses)
-        setting = replace(setting, subjects=len(gallery.subjects), tracks=tracks)
+        setting = replace(setting, subjects=len(gallery.subjects), tracks=len(probes))
         found = searches.candidates(gallery, probes, rig.sieve, setting)
         alike = searches.lookalikes(gallery, rig.threshold.score, rig.calibration)
         ended = time.perf_counter()
@@ -433,11 +432,19 @@ def _search_file(number: int, film: _Film, work: _Work) -> tuple[FootageUse, lis
         if footages.identity(path) != film.identity:
             msg = f"footage '{path}' changed while it was read"
             raise FootageError(msg, hint="search a copy that nothing writes to")
+        _leave_poor(seen, work.rig.calibration.quality[0])
         return _done(opened.facts, seen, work.request), seen.probes
     except RecordError:  # what cannot be recorded is not done, whatever the file is like
         raise
     except BREAKS as fault:
         return _failed(path, sha256, str(fault) or type(fault).__name__), []
+
+
+def _leave_poor(seen: Scan, quality: float) -> None:
+    """Leave out the tracks of which the calibration says nothing: they count as having no template."""
+    good = [probe for probe in seen.probes if probe.quality >= quality]
+    seen.without_template += len({probe.track for probe in seen.probes} - {probe.track for probe in good})
+    seen.probes = good
 
 
 def _scan(number: int, opened: Footage, work: _Work) -> Scan:

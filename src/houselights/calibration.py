@@ -25,6 +25,7 @@ from houselights.tail import Balance, Curve, curve
 from houselights.templates import ALIGNMENT, PRECISION, fuse_shots, recipe
 from houselights.types import Float32, Float64
 
+HOLDER = "calibration"
 FEWEST = 100
 """People, below whom a calibration would show nothing that a search asks for."""
 KEPT = 0.01  # the share of comparisons that is kept with who they are: rates below it get bounds of their own
@@ -47,9 +48,15 @@ def measure(model: Model, data: str, dataset: Dataset) -> Calibration:
     return Calibration(
         model=model.name, recipe=recipe(model), sha256=model.sha256, precision=PRECISION, alignment=ALIGNMENT,
         data=data, people=len(dataset.names), photographs=len(dataset.files), left_out=len(dataset.left_out),
-        quality=(round(float(dataset.quality.min()), 3), round(float(dataset.quality.max()), 3)),
+        quality=_qualities(dataset),
         curves=(_photographs(dataset, others, whose), *_tracks(dataset, others, whose)),
     )  # fmt: skip
+
+
+def _qualities(dataset: Dataset) -> tuple[float, float]:
+    """From what to what quality there is something to measure: all but the poorest hundredth of shots."""
+    measured = dataset.shot_quality.ravel() if dataset.shot_quality.size else dataset.quality
+    return round(float(np.quantile(measured, 0.01)), 3), round(float(dataset.quality.max()), 3)
 
 
 def _photographs(dataset: Dataset, others: Float32, whose: Index) -> Curve:
@@ -118,7 +125,7 @@ class Progress:
         known = [(str(each.relative_to(folder)), (about := each.stat()).st_size, about.st_mtime_ns) for each in files]
         settings = [recipe(model), how.middle, how.with_shots, sorted(how.leave_out), known]
         self._key = hashlib.sha256(json.dumps(settings).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        self._store = record.store
+        self._record, self._store = record, record.store
 
     def get(self, number: int) -> bytes | None:
         """A chunk of an earlier run."""
@@ -126,8 +133,18 @@ class Progress:
 
     def put(self, number: int, content: bytes) -> None:
         """Keep a chunk."""
-        self._store.keep("calibration", f"{self._key}-{number}", content, holder=f"calibration {self._key}")
+        self._store.keep("calibration", f"{self._key}-{number}", content, holder=f"{HOLDER} {self._key}")
+
+    def begin(self) -> None:
+        """Destroy what is kept of other folders, recognisers and settings: one calibration is under way at a time."""
+        clear(self._record, all_but=f"{HOLDER} {self._key}")
 
     def clear(self) -> None:
         """Destroy the key, and all that it sealed."""
-        self._store.destroy(f"calibration {self._key}")
+        self._store.destroy(f"{HOLDER} {self._key}")
+
+
+def clear(record: Record, all_but: str = "") -> int:
+    """Destroy what calibrations that did not end have left; how many documents that were."""
+    holders = [each for each in record.store.holders() if each.startswith(f"{HOLDER} ") and each != all_but]
+    return sum(record.store.destroy(holder) for holder in holders)

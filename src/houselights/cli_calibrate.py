@@ -12,6 +12,8 @@ from houselights.calibration import Progress
 from houselights.cli_log import ready, write
 from houselights.cli_models import AcceptOption, RecogniserOption, fetch_if_missing
 from houselights.dataset import Reading
+from houselights.errors import CalibrationError, SettingsError
+from houselights.gallery import entries
 from houselights.templates import Recogniser
 from houselights.words import count, one_in
 
@@ -39,6 +41,7 @@ def calibrate_command(
 ) -> None:
     """Measure how often strangers reach each score, for a recogniser of your own or on people of your own."""
     how = Reading(middle, with_shots=True, leave_out=dataset.read_left_out(leave_out) if leave_out else {})
+    _check(images, output)
     model = models.recogniser(recogniser, accept_licence=accept_licence)
     fetch_if_missing("detector", "recogniser" if model.default else "detector")
     network = Recogniser(model, models.path_of(model))
@@ -46,18 +49,34 @@ def calibrate_command(
     progress = Progress(record, images, model, how)
     if not resume:
         progress.clear()
+    progress.begin()
+    dataset.enter(record, "calibration", images)
     with display.steps("photographs") as bar:
         detector = models.path_of(models.default("detector"))
         people = dataset.read(images, detector, network, how, progress=bar, kept=progress)
-    dataset.enter(record, "calibration", people)
     for doubt in people.doubts():
-        display.say(display.shown(doubt))
-    found = calibration.measure(model, data or images.name, people)
+        display.say(doubt)
+    try:
+        found = calibration.measure(model, data or people.name, people)
+    finally:  # what comes now is quick, and what was read may not rest for longer
+        progress.clear()
     write(output, found.to_json().encode())
-    progress.clear()
     display.out.print(f"{found.describe()}; {count(len(people.lost), 'photograph')} refused, ", end="")
     display.out.print(f"{count(len(people.duplicates), 'duplicate')}, {len(people.left_out)} left out by name")
     for curve in found.curves:
         rate = max(1e-5, found.lowest_rate)
         shown = f"; 1 in {one_in(rate):,} strangers reach {found.score_at(rate, curve.kind):.3f}"
         display.out.print(f"  {curve.kind}: {curve.comparisons:,} comparisons of {curve.people:,} people{shown}")
+
+
+def _check(images: Path, output: Path) -> None:
+    """Return if there are people enough, and a place for the file: known before an hour's work."""
+    offered, _ = entries(images, [])
+    people = len({each.subject for each in offered})
+    if people < calibration.FEWEST:
+        msg = f"'{images}' has {people} people, too few to calibrate on: expected {calibration.FEWEST} or more"
+        raise CalibrationError(msg, hint="a thousand people show rates down to 6e-6")
+    if output.is_dir() or not output.absolute().parent.is_dir():
+        raise SettingsError(
+            f"'{output}' cannot be written: expected a file in a folder that exists", hint="make it first"
+        )

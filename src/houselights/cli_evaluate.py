@@ -23,11 +23,14 @@ from houselights import (
     verification,
 )
 from houselights.cli_log import ready, write
-from houselights.cli_models import AcceptOption, RecogniserOption, fetch_if_missing
+from houselights.cli_models import AcceptOption, LeaveOutOption, MiddleOption, RecogniserOption, fetch_if_missing
 from houselights.dataset import Dataset, Reading
-from houselights.errors import SettingsError
+from houselights.errors import CalibrationError, SettingsError
 from houselights.evaluation import Evaluation
 from houselights.templates import Recogniser
+from houselights.verification import FEW_PEOPLE, persons
+
+FEWEST = FEW_PEOPLE  # people of a folder: what is measured on one or two of them says who looks like whom
 
 evaluate_app = typer.Typer(no_args_is_help=True, help="Measure how often it errs, on data whose truth is known.")
 
@@ -42,14 +45,8 @@ ReportOption = Annotated[
 ImagesOption = Annotated[
     Path, typer.Option("--images", help="One folder a person, with photographs in it.", metavar="DIR")
 ]
-MiddleOption = Annotated[
-    bool, typer.Option("--middle", help="Of several faces take the one nearest to the middle, as LFW means it.")
-]
 FirstsOption = Annotated[
     bool, typer.Option("--firsts", help="Compare only the first photograph of each person with those of others.")
-]
-LeaveOutOption = Annotated[
-    Path | None, typer.Option("--leave-out", help="Wrongly labelled photographs: name, reason a line.", metavar="FILE")
 ]
 RatesOption = Annotated[
     str, typer.Option("--rates", help="False-match rates, with commas between them.", metavar="RATE,...")
@@ -76,6 +73,7 @@ def verification_command(
 ) -> None:
     """Measure both errors of comparing two photographs: FMR and FNMR, TAR at an FMR, failure to acquire."""
     check_outputs(json, report)
+    _check_folders(images)
     wanted = rates_of(rates)
     listed = lists.read_pairs(pairs) if pairs else ()
     labels = groups.read(group_list) if group_list else ()
@@ -115,6 +113,7 @@ def identification_command(
     """Measure searches of a gallery, strangers among them: FNIR at an FPIR by gallery size, and ranks."""
     check_outputs(json, report)
     _check_sets(images, enrolled, (gallery, probes, strangers))
+    _check_folders(images, gallery, probes, strangers)
     wanted = _sizes_of(sizes)
     how = _reading(leave_out, middle=middle)
     network = _network(recogniser, accept_licence=accept_licence)
@@ -146,6 +145,7 @@ def odds_command(
 ) -> None:
     """Measure whether the rates that a calibration states hold on people whom it has not seen."""
     check_outputs(json, report)
+    _check_folders(images)
     wanted = rates_of(rates)
     how = _reading(leave_out, middle=middle)
     network = _network(recogniser, accept_licence=accept_licence)
@@ -188,6 +188,12 @@ def _check_sets(images: Path | None, enrolled: int | None, sets: tuple[Path | No
         raise SettingsError("--images needs --enrolled N, and takes no other folder beside it", hint=hint)
 
 
+def _check_folders(*folders: Path | None) -> None:
+    for folder in folders:
+        if folder is not None and not folder.is_dir():
+            raise SettingsError(f"photographs '{folder}' are not a folder", hint="one folder a person in it")
+
+
 def _network(name: str, *, accept_licence: bool) -> Recogniser:
     model = models.recogniser(name, accept_licence=accept_licence)
     fetch_if_missing("detector", "recogniser" if model.default else "detector")
@@ -199,11 +205,17 @@ def _reading(leave_out: Path | None, *, middle: bool) -> Reading:
 
 
 def _people(folder: Path, what: str, *, network: Recogniser, how: Reading) -> Dataset:
-    """The people of a folder, after an entry in the log that says that they were compared."""
-    record = ready()
+    """The people of a folder, read after an entry in the log says that they are compared.
+
+    Raises:
+        CalibrationError: they are too few, so that what they show would be said of persons.
+    """
+    dataset.enter(ready(), what, folder)
     with display.steps(f"photographs of {display.shown(folder.name)}") as bar:
         found = dataset.read(folder, models.path_of(models.default("detector")), network, how, progress=bar)
-    dataset.enter(record, what, found)
+    if len(found.names) < FEWEST:
+        msg = f"'{folder}' has {persons(len(found.names))} with a usable photograph, expected {FEWEST} or more"
+        raise CalibrationError(msg, hint="so few show no rate: name a folder with more people")
     return found
 
 

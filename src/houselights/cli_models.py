@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,13 @@ models_app = typer.Typer(no_args_is_help=True, help="Weights: list, fetch and ve
 AcceptOption = Annotated[bool, typer.Option("--accept-licence", help="Accept the recogniser's licence terms.")]
 RecogniserOption = Annotated[
     str, typer.Option("--recogniser", help="A name from `models list`, or FILE.onnx.", metavar="NAME|FILE")
+]
+LeaveOutOption = Annotated[
+    Path | None,
+    typer.Option("--leave-out", help="Photographs with wrong labels: a file name and a reason a line.", metavar="FILE"),
+]
+MiddleOption = Annotated[
+    bool, typer.Option("--middle", help="Of several faces take the one nearest to the middle, as LFW means it.")
 ]
 
 

@@ -23,6 +23,7 @@ from houselights.result import Refusal
 from houselights.shots import EYES, PER_TRACK, quality_of, shots
 from houselights.templates import Recogniser
 from houselights.types import Float32, UInt8
+from houselights.words import count
 
 CHUNK = 256  # photographs whose faces are held at a time, and that are done again after a kill
 SHOT_PEOPLE = 1200
@@ -32,21 +33,16 @@ SHOWN = 20
 Progress = Callable[[int, int], None]
 
 
-def enter(record: Record, what: str, people: Dataset) -> None:
-    """Note in the log that people were compared to measure the software, and how many pairs of them are named.
-
-    Else a folder with an unknown face in it could be measured to learn whom it looks like, and nobody would know.
+def enter(record: Record, what: str, folder: Path) -> None:
+    """Note in the log, before anything is read, that people are compared to measure the software.
 
     Raises:
-        RecordError: it cannot be recorded, so nothing is shown.
+        GalleryError: the folder is not there.
+        RecordError: it cannot be recorded, so nothing is done.
     """
-    facts = {
-        "what": what,
-        "people": len(people.names),
-        "photographs": len(people.files),
-        "named": len(people.doubtful()),
-    }
-    record.use().add("people-measured", facts)
+    offered, _ = entries(folder, [])
+    people = {each.subject for each in offered}
+    record.use().add("people-measured", {"what": what, "people": len(people), "photographs": len(offered)})
 
 
 class Kept(Protocol):
@@ -87,6 +83,8 @@ class Dataset:
     """(k, sizes, 1 + shots, d) first that of the first shot alone, in the mirror as well; then that of each shot"""
     shot_quality: Float32 = field(default_factory=lambda: np.empty((0, len(EYES), PER_TRACK), np.float32))
     """(k, sizes, shots)"""
+    usable: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    """(n,) whether a gallery would take each photograph by its quality; empty where that is not known."""
 
     @property
     def firsts(self) -> Index:
@@ -111,11 +109,15 @@ class Dataset:
         return list(best.values())[:SHOWN]
 
     def doubts(self) -> tuple[str, ...]:
-        """The same in words."""
-        return tuple(
-            f"look whether this is one person under two names: {one.name} and {other.name}, score {score:.3f}"
-            for one, other, score in self.doubtful()
-        )
+        """How many there are, in words.
+
+        Not which: names beside faces are what a search gives, and a search is made in a case.
+        """
+        found = len(self.doubtful())
+        if not found:
+            return ()
+        pairs = f"{count(found, 'pair')}{' or more' if found == SHOWN else ''} of people"
+        return (f"{pairs} may be one person under two names: `houselights lookalikes` names them, in a case",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +128,11 @@ class Reading:
     """Take the face nearest to the middle, where there are several; else such a photograph is lost."""
     with_shots: bool = False
     leave_out: Mapping[str, str] = field(default_factory=dict)
-    """Reasons by file name without its ending."""
+    """Reasons by file name, or by path below the folder, with or without its ending."""
 
 
 def read_left_out(path: Path) -> dict[str, str]:
-    """Reasons by file name without its ending: a name, white space and a reason a line; # begins a comment.
+    """Reasons by name: a file name or a path, white space and a reason a line; # begins a line that is a comment.
 
     Raises:
         SettingsError: the file cannot be read, or a line says no reason.
@@ -141,12 +143,13 @@ def read_left_out(path: Path) -> dict[str, str]:
         raise SettingsError(f"list '{path}' cannot be read ({fault})", hint="give a text file") from fault
     found = {}
     for number, line in enumerate(lines, 1):
-        if line.strip() and not line.startswith("#"):
-            name, _, reason = line.strip().partition(" ")
-            if not reason.strip():
-                message = f"{path}:{number}: found '{line}', expected a file name, a space and a reason"
-                raise SettingsError(message, hint="what is left out is left out openly: say why")
-            found[Path(name).stem] = reason.strip()
+        name, *reason = line.split(maxsplit=1)[:2] or [""]
+        if name.startswith("#") or not name:
+            continue
+        if not reason or name in found:
+            message = f"{path}:{number}: found '{line}', expected a file name, a space and a reason, once for each name"
+            raise SettingsError(message, hint="what is left out is left out openly: say why")
+        found[name] = reason[0].strip()
     return found
 
 
@@ -168,10 +171,7 @@ def read(
         CalibrationError: not one photograph could be used.
     """
     offered, passed_over = entries(folder, [])
-    left_out = [
-        Refusal(str(each.file), how.leave_out[each.file.stem]) for each in offered if each.file.stem in how.leave_out
-    ]
-    offered = [each for each in offered if each.file.stem not in how.leave_out]
+    offered, left_out = _without(offered, folder, how.leave_out)
     reader = _Reader(detector_path, recogniser, how.middle, _drawn(offered) if how.with_shots else frozenset())
     chunks = []
     for number, start in enumerate(range(0, len(offered), CHUNK)):
@@ -181,7 +181,25 @@ def read(
         if kept and not content:
             kept.put(number, bytes(chunks[-1]))
     progress(len(offered), len(offered))
-    return _joined(folder.name, offered, chunks, passed_over, left_out)
+    return _joined(folder.resolve().name, offered, chunks, passed_over, left_out)
+
+
+def _without(offered: Sequence[Entry], folder: Path, leave_out: Mapping[str, str]) -> tuple[list[Entry], list[Refusal]]:
+    """What a list does not name, and what it does with its reasons."""
+    called: dict[str, list[Entry]] = {}
+    for each in offered:
+        path = each.file.relative_to(folder)
+        for name in {path.name, path.stem, str(path), str(path.with_suffix(""))}:
+            called.setdefault(name, []).append(each)
+    reasons: dict[Path, str] = {}
+    for name, reason in leave_out.items():
+        found = called.get(name, [])
+        if len(found) != 1:
+            msg = f"'{name}', to be left out, stands for {count(len(found), 'photograph')} of '{folder}', expected one"
+            raise SettingsError(msg, hint="name it by its path below that folder")
+        reasons[found[0].file] = reason
+    left_out = [Refusal(str(each.file), reasons[each.file]) for each in offered if each.file in reasons]
+    return [each for each in offered if each.file not in reasons], left_out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,6 +209,7 @@ class _Chunk:
     places: Index
     hashes: NDArray[np.str_]
     quality: Float32
+    usable: NDArray[np.bool_]
     templates: Float32
     shot_places: Index
     shot_templates: Float32
@@ -243,6 +262,7 @@ class _Reader:
             places=np.array([each.place for each in portraits], np.int64),
             hashes=np.array([each.sha256 for each in portraits], np.str_),
             quality=np.array([each.quality.overall[0] for each in portraits], np.float32),
+            usable=np.array([each.quality.usable[0] for each in portraits], np.bool_),
             templates=self._recogniser.embed_alone([each.face for each in portraits]),
             shot_places=np.array([each.place for each in drawn], np.int64),
             shot_templates=self._shot_templates([each for each, _ in made]).reshape(
@@ -316,6 +336,7 @@ def _joined(
         people=np.array([number[offered[place].subject] for place in kept], np.int64),
         files=tuple(offered[place].file for place in kept),
         quality=whole.quality[fresh],
+        usable=whole.usable[fresh],
         templates=whole.templates[fresh],
         lost=(
             *passed_over,

@@ -147,7 +147,7 @@ KINDS: dict[str, dict[str, Check]] = {
     "search-failed": {"why": _one_of("error", "interrupted")},
     "people-measured": {  # photographs of known people compared with each other, to measure the software
         "what": _one_of("calibration", "verification", "identification", "odds"),
-        "people": _count, "photographs": _count, "named": _count,
+        "people": _count, "photographs": _count,
     },
     "refused": {"what": REFUSED, "rule": RULE},
     "results-opened": {"how": _some_of(_one_of("terminal", "pipe", "json", "report", "page"))},
@@ -261,7 +261,7 @@ SAID: dict[str, str] = {
     "search-started": "search begun, purpose {purpose}: {subjects} named, {films} to look at",
     "search-finished": "search ended: {candidates} candidates, {faces} faces in {tracks} tracks",
     "search-failed": "search broken off: {why}",
-    "people-measured": "measured ({what}) on {photographs} photographs of {people} people; pairs named: {named}",
+    "people-measured": "measured ({what}) on {photographs} photographs of {people} people",
     "refused": "refused ({what}) by the rule {rule}",
     "release-started": "release begun, purpose {purpose}; people compared with photographs: {compared}",
     "released": "released: {tracks_hidden} tracks hidden, {tracks_kept} kept",

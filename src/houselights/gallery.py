@@ -69,11 +69,6 @@ class Gallery:
         return np.stack([subject.template for subject in self.subjects])
 
     @property
-    def first_templates(self) -> Float32:
-        """(subjects, d) one photograph of each: what strangers are compared by."""
-        return np.stack([subject.templates[0] for subject in self.subjects])
-
-    @property
     def photographs(self) -> int:
         """How many photographs are in use."""
         return sum(len(subject.references) for subject in self.subjects)
@@ -112,9 +107,7 @@ def entries(folder: Path | None, persons: list[Path]) -> tuple[list[Entry], list
                 msg, hint="one folder for each subject with photographs in it, or one photograph for each"
             )
         for place in sorted(folder.iterdir()):
-            files = sorted(place.iterdir()) if place.is_dir() else [place]
-            if not files:
-                refused.append(Refusal(str(place), "an empty folder"))
+            files = _files_of(place, refused)
             for file in files:
                 if file.name.startswith("."):
                     continue
@@ -128,6 +121,18 @@ def entries(folder: Path | None, persons: list[Path]) -> tuple[list[Entry], list
             raise GalleryError(msg, hint="--person takes one picture file; --gallery takes a folder")
         offered.append(Entry(name_of(file.stem), file))
     return offered, refused
+
+
+def _files_of(place: Path, refused: list[Refusal]) -> list[Path]:
+    """A file itself, or what a subject's folder holds; a folder without anything, or that cannot be read, is refused."""
+    try:
+        files = sorted(place.iterdir()) if place.is_dir() else [place]
+    except OSError as fault:
+        refused.append(Refusal(str(place), f"a folder that cannot be read: {fault.strerror}"))
+        return []
+    if not files:
+        refused.append(Refusal(str(place), "an empty folder"))
+    return files
 
 
 def photographs_of(offered: list[Entry]) -> dict[str, tuple[str, ...]]:

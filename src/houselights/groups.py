@@ -10,15 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from houselights.comparisons import Index, genuine, impostors
-from houselights.dataset import Dataset
+from houselights.dataset import MOST, Dataset
 from houselights.errors import CalibrationError, SettingsError
 from houselights.evaluation import Figure, Table
 from houselights.interval import bounds, few, unsupported
-from houselights.verification import KEPT, MOST, Compared
+from houselights.lists import cut, text_of
+from houselights.verification import FEW_PEOPLE, KEPT, Compared, named, persons
 from houselights.words import count, name_of
 
-FEW_PEOPLE = 30  # of a group smaller than this a note is made
-NAMED = 5  # people that a note names
 HEADERS = (("person", "label"), ("person", "attribute", "label"))
 EXPECTED = "expected person,label or person,attribute,label"
 QUOTES = "a name with a comma in it stands in double quotes"
@@ -50,20 +49,17 @@ def read(path: Path) -> tuple[Label, ...]:
     A name is only ever compared with the names of the photographs' folders: it is no path.
 
     Raises:
-        SettingsError: the file cannot be read, a line says something else, or two lines contradict each other.
+        SettingsError: the file cannot be read, is too large or holds no label, a line says something else, or two lines
+            contradict each other.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as fault:
-        msg = f"groups '{path}' cannot be read ({fault})"
-        raise SettingsError(msg, hint="a CSV file in UTF-8, a line a person: person,label") from fault
+    text = text_of(path, "groups", "a CSV file in UTF-8, a line a person: person,label")
     found: dict[tuple[str, str], Label] = {}
     for number, cells in _rows(path, text):
         person, attribute, label = cells if len(cells) == 3 else (cells[0], "group", cells[1])
         said = Label(name_of(person), attribute, label)
         known = found.setdefault((said.person, attribute), said)
         if known != said:
-            msg = f"{path}:{number}: '{person}' is '{label}' here and '{known.label}' in an earlier line"
+            msg = f"{path}:{number}: '{cut(person)}' is '{cut(label)}' here and '{cut(known.label)}' in an earlier line"
             raise SettingsError(msg, hint="one label of a kind for each person")
     if not found:
         raise SettingsError(f"groups '{path}' holds no label, {EXPECTED}", hint="a line a person")
@@ -77,14 +73,14 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
         try:
             cells = [cell.strip() for cell in next(csv.reader([line], strict=True), [])]
         except csv.Error as fault:
-            raise SettingsError(f"{path}:{number}: found '{line}' ({fault}), {EXPECTED}", hint=QUOTES) from fault
+            raise SettingsError(f"{path}:{number}: found '{cut(line)}' ({fault}), {EXPECTED}", hint=QUOTES) from fault
         if not any(cells) or (not columns and tuple(cell.lower() for cell in cells) in HEADERS):
             continue
         if len(cells) not in {2, 3} or not all(cells):
-            raise SettingsError(f"{path}:{number}: found '{line}', {EXPECTED}", hint=QUOTES)
+            raise SettingsError(f"{path}:{number}: found '{cut(line)}', {EXPECTED}", hint=QUOTES)
         columns = columns or len(cells)
         if len(cells) != columns:
-            msg = f"{path}:{number}: found '{line}', expected {columns} cells as in the lines before"
+            msg = f"{path}:{number}: found '{cut(line)}', expected {columns} cells as in the lines before"
             raise SettingsError(msg, hint="all lines with an attribute, or none")
         yield number, cells
 
@@ -108,15 +104,10 @@ def gather(labels: Sequence[Label], dataset: Dataset) -> tuple[tuple[Group, ...]
     absent = sorted(labelled - places.keys())
     unlabelled = sorted(places.keys() - labelled)
     notes = (
-        _named("in the groups' list, but not among the photographs", absent),
-        _named("without a label", unlabelled),
+        named("in the groups' list, but not among the photographs", absent),
+        named("without a label", unlabelled),
     )
     return groups, tuple(filter(None, notes))
-
-
-def _named(words: str, names: Sequence[str]) -> str:
-    first = ", ".join(f"'{name}'" for name in names[:NAMED])
-    return f"{words}: {count(len(names), 'name')} ({first}{', ...' if len(names) > NAMED else ''})" if names else ""
 
 
 def tables(compared: Compared, groups: Sequence[Group], rates: Sequence[float]) -> tuple[Table, ...]:
@@ -136,7 +127,7 @@ def tables(compared: Compared, groups: Sequence[Group], rates: Sequence[float]) 
 
 
 def _within(compared: Compared, group: Group) -> Compared | None:
-    """The same comparisons within one group; None where it has no two people."""
+    """Comparisons within one group, of the same kind; None where it has no two people."""
     data = compared.dataset
     rows = compared.rows[np.isin(data.people[compared.rows], group.people)]
     mine = np.flatnonzero(np.isin(data.people, group.people))
@@ -150,7 +141,7 @@ def _within(compared: Compared, group: Group) -> Compared | None:
 
 def _table(attribute: str, rate: float, at: float, measured: Sequence[tuple[Group, Compared | None]]) -> Table:
     smallest = min((group for group, _ in measured), key=lambda group: len(group.people))
-    note = f"The smallest group is '{smallest.label}': {_people(len(smallest.people))}. Labels are the user's."
+    note = f"The smallest group is '{smallest.label}': {persons(len(smallest.people))}. Labels are the user's."
     title = f"By {attribute}, at the score {at:.4f} where all people have FMR {rate:g}"
     figures = (figure for group, found in measured for figure in _figures(group, found, rate, at))
     return Table(title, tuple(figures), note)
@@ -158,7 +149,7 @@ def _table(attribute: str, rate: float, at: float, measured: Sequence[tuple[Grou
 
 def _figures(group: Group, found: Compared | None, rate: float, at: float) -> Iterator[Figure]:
     people = len(group.people)
-    size = _people(people) + (": too few to speak for a group" if people < FEW_PEOPLE else "")
+    size = persons(people) + (": too few to speak for a group" if people < FEW_PEOPLE else "")
     comparisons = 0 if found is None else found.impostors.comparisons
     if found is None or (why := unsupported(rate, comparisons)):
         missing = "nobody to compare with" if found is None else why
@@ -169,10 +160,6 @@ def _figures(group: Group, found: Compared | None, rate: float, at: float) -> It
         notes = "; ".join(filter(None, (size, few(rate, comparisons))))
         yield Figure(f"{group.label}: FMR", reached / comparisons, low, high, reached, comparisons, at, notes)
     yield _refused(group, found, at, size)
-
-
-def _people(number: int) -> str:
-    return "1 person" if number == 1 else f"{number:,} people"
 
 
 def _refused(group: Group, found: Compared | None, at: float, size: str) -> Figure:

@@ -15,6 +15,7 @@ from houselights.interval import SEED, bounds, draws, few, reaching, resampled, 
 from houselights.result import Refusal
 from houselights.templates import fuse
 from houselights.types import Float32, Float64, UInt8
+from houselights.verification import FEW_PEOPLE, named, persons
 from houselights.words import count
 
 FPIRS = (0.1, 0.03, 0.01, 0.003, 0.001)
@@ -22,11 +23,10 @@ RANKS = 50
 TOLD_RANKS = (1, 5, 10, 20, 50)
 INVESTIGATION = 20  # the candidates that somebody looks through where a search has no threshold
 PROBES = 5  # photographs of an enrolled person that are searched for: the protocol of LFW's development set
-SIZES = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
+SIZES = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 MOST_SIZES = 4  # galleries that are measured: the whole one, and smaller ones out of it
 CURVE = 30  # points of a curve
 BLOCK = 1 << 22  # scores that are held at a time
-NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,16 +56,21 @@ def split(dataset: Dataset, enrolled: int, seed: int) -> OpenSet:
     next five at most are searched for; the strangers are the first photograph of everybody else.
 
     Raises:
-        CalibrationError: fewer people than `enrolled` have two photographs, or nobody is left to be a stranger.
+        CalibrationError: `enrolled` is below 2, fewer people have two photographs, or nobody is left as a stranger.
     """
     order = np.argsort(dataset.people, kind="stable")
     firsts = np.flatnonzero(np.diff(dataset.people[order], prepend=-1))
     photographs = np.split(order, firsts[1:])
     several = [place for place, rows in enumerate(photographs) if len(rows) > 1]
-    if not 2 <= enrolled <= len(several) or enrolled == len(photographs):
-        most = min(len(several), len(photographs) - 1)
-        msg = f"{dataset.name}: {enrolled} people to enrol, expected 2 to {most}: those with two photographs and more"
-        raise CalibrationError(msg, hint="--enrolled takes fewer; somebody has to be left as a stranger")
+    most = min(len(several), len(photographs) - 1)
+    if most < 2:
+        who = f"{persons(len(photographs))}, {len(several):,} of them with two photographs and more"
+        msg = f"{dataset.name}: {who}, expected two or more to enrol and one more as a stranger"
+        raise CalibrationError(msg, hint="one folder a person, with several photographs in it")
+    if not 2 <= enrolled <= most:
+        expected = f"expected {'2' if most == 2 else f'2 to {most}'} of those with two photographs and more"
+        msg = f"{dataset.name}: {enrolled} people cannot be enrolled, {expected}"
+        raise CalibrationError(msg, hint="give another --enrolled; somebody has to be left as a stranger")
     chosen = np.random.default_rng(seed).choice(several, enrolled, replace=False)
     rest = np.setdiff1d(np.arange(len(photographs)), chosen)
     probes = [photographs[place][1 : 1 + PROBES] for place in chosen]
@@ -78,6 +83,7 @@ def split(dataset: Dataset, enrolled: int, seed: int) -> OpenSet:
         strangers=dataset.templates[[photographs[place][0] for place in rest]],
         stranger_people=np.arange(len(rest)),
         lost=dataset.lost + dataset.duplicates + dataset.left_out,
+        notes=_doubts(dataset),
     )
 
 
@@ -99,11 +105,11 @@ def joined(gallery: Dataset, probes: Dataset, strangers: Dataset | None, seed: i
     known = np.array([name in places for name in strangers.names], bool) if strangers else np.empty(0, bool)
     others = np.flatnonzero(~known[strangers.people]) if strangers else np.empty(0, np.int64)
     notes = (
-        _named(
+        named(
             "left out, probes of people who are not in the gallery",
             [name for name in probes.names if name not in places],
         ),
-        _named("left out, strangers who are in the gallery", [name for name in strangers.names if name in places])
+        named("left out, strangers who are in the gallery", [name for name in strangers.names if name in places])
         if strangers
         else "",
     )
@@ -116,18 +122,17 @@ def joined(gallery: Dataset, probes: Dataset, strangers: Dataset | None, seed: i
         strangers=strangers.templates[others] if strangers else np.empty((0, gallery.templates.shape[1]), np.float32),
         stranger_people=np.unique(strangers.people[others], return_inverse=True)[1] if strangers else others,
         lost=tuple(refusal for each in sets for refusal in each.lost + each.duplicates + each.left_out),
-        notes=tuple(filter(None, notes)),
+        notes=(*filter(None, notes), *(f"{each.name}: {note}" for each in sets for note in _doubts(each))),
     )
+
+
+def _doubts(dataset: Dataset) -> tuple[str, ...]:
+    return dataset.doubts() if len(dataset.names) > 1 else ()  # one person is nobody's double
 
 
 def _subject(gallery: Dataset, person: int) -> Float32:
     rows = np.flatnonzero(gallery.people == person)
     return fuse(gallery.templates[rows], gallery.quality[rows].tolist())
-
-
-def _named(words: str, names: Sequence[str]) -> str:
-    first = ", ".join(f"'{name}'" for name in names[:NAMED])
-    return f"{words}: {count(len(names), 'name')} ({first}{', ...' if len(names) > NAMED else ''})" if names else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,7 +186,8 @@ def _blocks(rows: int, columns: int) -> Iterator[slice]:
 def evaluation(people: OpenSet, found: Searched, facts: tuple[tuple[str, str], ...] = ()) -> Evaluation:
     """Misses at false-positive identification rates for each gallery size, ranks without a threshold, and their charts.
 
-    A rate that the searches of strangers cannot support gets a figure without a value, and a note what is missing.
+    A rate that the searches of strangers cannot support gets a figure without a value, and a note what is missing; so
+    does every figure of fewer than 30 people, for what is told of one person is told of a name.
     """
     measured = tuple(_Measured.of(people, found, place) for place in range(len(found.sizes)))
     searches = f"{len(people.probes):,} photographs of {len(np.unique(people.probe_people)):,} people"
@@ -250,6 +256,16 @@ class _Measured:
         """How many people are searched for."""
         return len(np.unique(self.people))
 
+    @property
+    def unsaid(self) -> str:
+        """Why no figure is told, with a threshold or without; empty where enough people are searched for."""
+        return _too_few(self.persons, "searched for")
+
+    @property
+    def unsaid_open(self) -> str:
+        """The same with a threshold, which rests on strangers."""
+        return self.unsaid or _too_few(len(np.unique(self.strangers)), "strangers")
+
     def missed(self, ahead: int) -> tuple[int, tuple[float, float]]:
         """How many probes have so many others ahead of their subject, or more, and the bounds of their share."""
         late = self.better >= ahead
@@ -282,10 +298,9 @@ class _Measured:
 def _open(measured: _Measured) -> Table:
     strangers = len(measured.highest)
     names = {fpir: f"FNIR at FPIR {100 * fpir:g} %" for fpir in FPIRS}
-    if not len(measured.own):
-        figures = [Figure(name, None, note="nobody of this gallery is searched for") for name in names.values()]
-        return Table(f"Gallery of {measured.size:,}", tuple(figures))
     shown = [fpir for fpir in FPIRS if not unsupported(fpir, strangers)]
+    if why := measured.unsaid or (measured.unsaid_open if shown else ""):
+        return Table(f"Gallery of {measured.size:,}", tuple(Figure(name, None, note=why) for name in names.values()))
     told = dict(zip(shown, zip(*measured.at(np.array(shown)), strict=True), strict=True)) if shown else {}
     figures = []
     for fpir, name in names.items():
@@ -311,25 +326,38 @@ def _investigation(all_sizes: Sequence[_Measured]) -> Table:
     figures = []
     for measured in reversed(all_sizes):
         name = f"FNIR at rank {INVESTIGATION}, gallery of {measured.size:,}"
-        if measured.size <= INVESTIGATION or not len(measured.own):
-            figures.append(Figure(name, None, note=f"every subject is among the first {INVESTIGATION} of so few"))
+        if why := measured.unsaid or _all_first(measured.size):
+            figures.append(Figure(name, None, note=why))
         else:
             missed, (low, high) = measured.missed(INVESTIGATION)
             figures.append(Figure(name, missed / len(measured.own), low, high, missed, len(measured.own)))
     whole = all_sizes[-1]
     for rank in (rank for rank in TOLD_RANKS if rank < whole.size):
+        name = f"own subject within rank {rank}, gallery of {whole.size:,}"
+        if whole.unsaid:
+            figures.append(Figure(name, None, note=whole.unsaid))
+            continue
         missed, (low, high) = whole.missed(rank)
         found = len(whole.own) - missed
-        name = f"own subject within rank {rank}, gallery of {whole.size:,}"
         figures.append(Figure(name, found / len(whole.own), 1 - high, 1 - low, found, len(whole.own)))
     return Table("Without a threshold", tuple(figures))
+
+
+def _too_few(people: int, what: str) -> str:
+    if people >= FEW_PEOPLE:
+        return ""
+    return f"{what}: {persons(people)}, expected {FEW_PEOPLE} or more: a figure of fewer is one of persons"
+
+
+def _all_first(size: int) -> str:
+    return f"every subject is among the first {INVESTIGATION} of so few" if size <= INVESTIGATION else ""
 
 
 def _det(all_sizes: Sequence[_Measured]) -> Chart:
     lines = []
     for measured in reversed(all_sizes):
         strangers = len(measured.highest)
-        if strangers < 10 or not len(measured.own):
+        if measured.unsaid_open:
             continue
         fpirs = np.geomspace(3 / strangers, 0.5, CURVE)
         _, missed, spans = measured.at(fpirs)
@@ -349,7 +377,7 @@ def _det(all_sizes: Sequence[_Measured]) -> Chart:
 
 def _by_size(all_sizes: Sequence[_Measured]) -> Chart:
     fpir = 0.01
-    told = [each for each in all_sizes if len(each.own) and not unsupported(fpir, len(each.highest))]
+    told = [each for each in all_sizes if not each.unsaid_open and not unsupported(fpir, len(each.highest))]
     found = [(each.size, *each.at(np.array([fpir]))[1:], len(each.own)) for each in told]
     line = Series(
         f"FNIR at FPIR {100 * fpir:g} %",
@@ -363,6 +391,9 @@ def _by_size(all_sizes: Sequence[_Measured]) -> Chart:
 
 
 def _ranks(measured: _Measured) -> Chart:
+    title, x, y = "Cumulative match characteristic", "rank", "own subject within this rank"
+    if measured.unsaid:
+        return Chart(title, x, y, ())
     ranks = range(1, min(RANKS, measured.size) + 1)
     missed = [measured.missed(rank) for rank in ranks]
     line = Series(
@@ -372,4 +403,4 @@ def _ranks(measured: _Measured) -> Chart:
         low=tuple(1 - high for _, (_, high) in missed),
         high=tuple(1 - low for _, (low, _) in missed),
     )
-    return Chart("Cumulative match characteristic", "rank", "own subject within this rank", (line,))
+    return Chart(title, x, y, (line,))

@@ -10,19 +10,16 @@ from scipy.special import betaincinv
 
 from houselights.types import Float64, UInt8
 
-Index = NDArray[np.int64]
-
 LEVEL = 0.95
 REPLICATES = 400  # percentiles at 2.5 and 97.5 then rest on ten draws each
 SEED = 20261122
 
 
-def interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
-    """The bounds of a share after Clopper and Pearson: exact, never too narrow for independent trials."""
-    return _exact(successes, trials, level)
+def interval(successes: float, trials: float, level: float = LEVEL) -> tuple[float, float]:
+    """The bounds of a share after Clopper and Pearson: exact, never too narrow for independent trials.
 
-
-def _exact(successes: float, trials: float, level: float) -> tuple[float, float]:
+    Numbers may be broken: as many independent trials as vary like dependent ones.
+    """
     tail = (1 - level) / 2
     low = betaincinv(successes, trials - successes + 1, tail) if successes else 0.0
     high = betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
@@ -42,7 +39,7 @@ def draws(people: int, replicates: int = REPLICATES, seed: int = SEED) -> UInt8:
     return found
 
 
-def resampled(drawn: UInt8, people: Index, flags: NDArray[np.bool_]) -> Float64:
+def resampled(drawn: UInt8, people: NDArray[np.int64], flags: NDArray[np.bool_]) -> Float64:
     """(replicates, r) which share of trials (n, r) is flagged in each draw; nan where nobody who was tried is drawn.
 
     `drawn` is (replicates, m), `people` (n,) says whose trial each is: all trials of a person count as often as they.
@@ -74,7 +71,9 @@ def bounds(
     known, alone = (each[np.isfinite(each)] for each in (replicates, replicates if held is None else held))
     variance = float(alone.var()) if len(alone) else 0.0
     alike = share * (1 - share) / variance if variance > 0 and 0 < share < 1 else float(trials)
-    lows, highs = zip(_exact(share * alike, alike, level), *([spread(known, level)] if len(known) else []), strict=True)
+    lows, highs = zip(
+        interval(share * alike, alike, level), *([spread(known, level)] if len(known) else []), strict=True
+    )
     return min(share, *lows), max(share, *highs)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, prod
 from pathlib import Path
 from xml.parsers import expat
 
@@ -24,6 +24,8 @@ LARGEST_BOXES = 1 << 23  # bytes of one photograph's boxes
 MOST_BOXES = 10_000  # on one photograph
 MOST_FRAMES = 100_000_000  # the highest number that a frame of a list may have: a month at 30 a second
 DEEPEST = 50  # elements in each other
+LONGEST = 1000  # characters of a value
+DIGITS = 9  # of a whole number
 Box = tuple[float, float, float, float]
 """Left, top, width, height in pixels."""
 
@@ -44,9 +46,10 @@ class Pair:
 def read_pairs(path: Path) -> tuple[Pair, ...]:
     """The pairs of a file in the form of LFW's pairs.txt, in its order.
 
-    Raises SettingsError, with file and line, when it cannot be read or says something else.
+    Raises:
+        SettingsError: with file and line: it cannot be read, or says something else.
     """
-    lines = _text(path, "pairs", "name LFW's pairs.txt").splitlines()
+    lines = text_of(path, "pairs", "name LFW's pairs.txt").splitlines()
     pairs = [_pair(path, number, line) for number, line in enumerate(lines[1:], start=2) if line.strip()]
     _check_count(path, lines, len(pairs))
     return tuple(pairs)
@@ -55,11 +58,11 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
 def _check_count(path: Path, lines: list[str], pairs: int) -> None:
     """Holds the first line (a number of folds where there are several, and pairs of each kind) against what follows."""
     head = lines[0].split() if lines else []
-    if not 1 <= len(head) <= 2 or not all(part.isdecimal() for part in head):
-        found = f"'{lines[0]}'" if lines else "nothing"
-        message = f"{path}:1: found {found}, expected the number of pairs of each kind"
+    if not 1 <= len(head) <= 2 or not all(map(_is_whole, head)):
+        found = f"'{cut(lines[0])}'" if lines else "nothing"
+        message = f"{path}:1: found {found}, expected the number of pairs of each kind, of {DIGITS} digits at most"
         raise SettingsError(message, hint="name LFW's pairs.txt")
-    told = 2 * int(np.prod([int(part) for part in head]))
+    told = 2 * prod(map(int, head))
     if told != pairs:
         raise SettingsError(f"{path}:1: tells of {told} pairs, the file has {pairs}", hint="the file may be cut off")
 
@@ -67,25 +70,39 @@ def _check_count(path: Path, lines: list[str], pairs: int) -> None:
 def _pair(path: Path, number: int, line: str) -> Pair:
     parts = line.split("\t")
     named = [parts[0], parts[1], parts[0], parts[2]] if len(parts) == 3 else parts
-    if len(named) != 4 or not all(named[::2]) or not (named[1].isdecimal() and named[3].strip().isdecimal()):
-        message = f"{path}:{number}: found '{line}', expected name, number, number or name, number, name, number"
-        raise SettingsError(message, hint="the parts are set apart by tabs")
+    if len(named) != 4 or not all(named[::2]) or not (_is_whole(named[1]) and _is_whole(named[3].strip())):
+        message = f"{path}:{number}: found '{cut(line)}', expected name, number, number or name, number, name, number"
+        raise SettingsError(message, hint=f"the parts are set apart by tabs, a number has {DIGITS} digits at most")
     pair = Pair((named[0], int(named[1])), (named[2], int(named[3])))
     if len(parts) == 4 and pair.same:
-        raise SettingsError(f"{path}:{number}: '{named[0]}' stands on both sides of a pair of different people")
+        message = f"{path}:{number}: '{cut(named[0])}' stands on both sides of a pair of different people"
+        raise SettingsError(message, hint="a pair of the same person is a line of name, number, number")
     return pair
 
 
-def _text(path: Path, what: str, hint: str) -> str:
-    """All of a file in UTF-8. Raises SettingsError where there is none, or one too large."""
-    content = _content(path, what, LARGEST_LIST, hint)
+def _is_whole(text: str) -> bool:
+    return text.isdecimal() and len(text) <= DIGITS
+
+
+def text_of(path: Path, what: str, hint: str) -> str:
+    """All of a file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        SettingsError: it cannot be read, is no regular file, holds more than 128 MiB, or is not in UTF-8.
+    """
+    content = contents(path, what, LARGEST_LIST, hint)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SettingsError(f"{what} '{path}' cannot be read ({error})", hint=hint) from error
 
 
-def _content(path: Path, what: str, most: int, hint: str) -> bytes:
+def contents(path: Path, what: str, most: int, hint: str) -> bytes:
+    """All bytes of a file that comes from elsewhere; `what` it is stands in the messages.
+
+    Raises:
+        SettingsError: it cannot be read, is no regular file (a pipe might never end), or holds more than `most` bytes.
+    """
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):
@@ -201,7 +218,7 @@ def _trail(number: int, rows: list[_Row]) -> Trail:
 def _rows(path: Path, hint: str) -> Iterator[_Row]:
     """The lines of a list, each frame and id once."""
     seen: dict[tuple[int, int], int] = {}
-    for line, text in enumerate(_text(path, "list", hint).split("\n"), start=1):
+    for line, text in enumerate(text_of(path, "list", hint).split("\n"), start=1):
         if not text.strip():
             continue
         row = _row(path, line, text, hint)
@@ -215,21 +232,21 @@ def _rows(path: Path, hint: str) -> Iterator[_Row]:
 def _row(path: Path, line: int, text: str, hint: str) -> _Row:
     parts = text.split(",")
     if not 6 <= len(parts) <= 10:
-        raise SettingsError(f"{path}:{line}: found '{_cut(text)}', expected {_MOT}", hint=hint)
+        raise SettingsError(f"{path}:{line}: found '{cut(text)}', expected {_MOT}", hint=hint)
     try:
         frame, number, *rest = (float(part) for part in parts)
     except ValueError as error:
-        raise SettingsError(f"{path}:{line}: found '{_cut(text)}', expected {_MOT}", hint=hint) from error
+        raise SettingsError(f"{path}:{line}: found '{cut(text)}', expected {_MOT}", hint=hint) from error
     if not (frame.is_integer() and 1 <= frame <= MOST_FRAMES):
-        message = f"{path}:{line}: frame {_cut(parts[0])}, expected a whole number from 1 to {MOST_FRAMES:,}"
+        message = f"{path}:{line}: frame {cut(parts[0])}, expected a whole number from 1 to {MOST_FRAMES:,}"
         raise SettingsError(message, hint="the first frame has the number 1")
     if not (number.is_integer() and 0 <= number <= MOST_FRAMES):
         more = "detections without tracks have -1" if number == -1 else hint
-        message = f"{path}:{line}: id {_cut(parts[1])}, expected a whole number from 0 to {MOST_FRAMES:,}"
+        message = f"{path}:{line}: id {cut(parts[1])}, expected a whole number from 0 to {MOST_FRAMES:,}"
         raise SettingsError(message, hint=more)
     if not all(map(isfinite, rest)) or (fault := box_fault(rest[:4])):
         why = fault if all(map(isfinite, rest)) else "expected finite numbers"
-        raise SettingsError(f"{path}:{line}: found '{_cut(text)}': {why}", hint=hint)
+        raise SettingsError(f"{path}:{line}: found '{cut(text)}': {why}", hint=hint)
     left, top, width, height, *others = rest
     return _Row(line, int(frame), int(number), (left, top, width, height), tuple(others))
 
@@ -243,7 +260,7 @@ def box_fault(box: Sequence[float]) -> str | None:
     return None
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
     """Text for a message: not more than a line holds."""
     return text.strip() if len(text) <= 80 else f"{text[:77].strip()}..."
 
@@ -267,16 +284,16 @@ def check_truth(path: Path, frames: Sequence[TrueFrame]) -> None:
         last = ticks
         for face in frame.faces:
             if (fault := _face_fault(face)) is not None:
-                raise SettingsError(f"truth '{path}', frame {number}, '{_cut(str(face.person))}': {fault}", hint=hint)
+                raise SettingsError(f"truth '{path}', frame {number}, '{cut(str(face.person))}': {fault}", hint=hint)
 
 
 def _face_fault(face: TrueFace) -> str | None:
     """What is wrong with a face of a truth, in words."""
     values: tuple[object, ...] = (*face.box, face.visible, face.turn)
     if not all(isinstance(each, (int, float)) for each in values):
-        return f"found {_cut(str(values))}, expected numbers"
+        return f"found {cut(str(values))}, expected numbers"
     if (fault := box_fault(face.box)) is not None:
-        return f"box {_cut(str(face.box))}: {fault}"
+        return f"box {cut(str(face.box))}: {fault}"
     if not (0 <= face.visible <= 1 and 0 <= face.turn <= 1):
         return f"visible {face.visible}, turn {face.turn}: expected shares from 0 to 1"
     return None
@@ -298,12 +315,12 @@ class Boxes:
 
 
 def read_boxes(path: Path) -> Boxes:
-    """The boxes of a file in the form of Pascal VOC: every `object` with a `bndbox`, whatever its name.
+    """The boxes of a file in the form of Pascal VOC: one of every `object`, whatever its name.
 
     A file that declares a document type is refused before anything in it is read: no entity is ever resolved.
 
     Raises:
-        SettingsError: with file and line: it cannot be read, is no XML, or holds what is no box.
+        SettingsError: with file and line: it cannot be read, is no XML, says a thing twice, or an object has no box.
     """
     reader = _Voc(path)
     parser = expat.ParserCreate()
@@ -312,17 +329,26 @@ def read_boxes(path: Path) -> Boxes:
     parser.CharacterDataHandler = reader.text
     reader.line = lambda: parser.CurrentLineNumber
     try:
-        parser.Parse(_content(path, "boxes", LARGEST_BOXES, _VOC_HINT), True)  # noqa: FBT003 - expat takes no names
+        parser.Parse(contents(path, "boxes", LARGEST_BOXES, _VOC_HINT), True)  # noqa: FBT003 - expat takes no names
     except expat.ExpatError as error:
         raise SettingsError(
             f"{path}:{error.lineno}: no XML ({expat.ErrorString(error.code)})", hint=_VOC_HINT
         ) from error
+    except (LookupError, ValueError) as error:  # of the codec that the file names
+        message = f"{path}:{parser.CurrentLineNumber}: declares an encoding that cannot be read ({cut(str(error))})"
+        raise SettingsError(message, hint="save it in UTF-8") from error
     boxes = np.array(reader.boxes, np.float64).reshape(-1, 4)
     return Boxes(boxes, np.array(reader.asked, bool), reader.size)
 
 
 _VOC_HINT = "give boxes in the form of Pascal VOC: annotation, object, bndbox with xmin, ymin, xmax, ymax"
-_SIDES = ("xmin", "ymin", "xmax", "ymax")
+_Place = tuple[str, ...]
+_OBJECT, _SIZE = ("annotation", "object"), ("annotation", "size")
+_BOX, _DIFFICULT = (*_OBJECT, "bndbox"), (*_OBJECT, "difficult")
+_SIDES: tuple[_Place, ...] = tuple((*_BOX, side) for side in ("xmin", "ymin", "xmax", "ymax"))
+_LENGTHS: tuple[_Place, ...] = tuple((*_SIZE, length) for length in ("width", "height"))
+_VALUES = frozenset({_DIFFICULT, *_SIDES, *_LENGTHS})
+_ONCE = _VALUES | {_BOX, _SIZE}
 
 
 @dataclass(slots=True)
@@ -335,8 +361,8 @@ class _Voc:
     asked: list[bool] = field(default_factory=list)
     size: tuple[int, int] | None = None
     _place: list[str] = field(default_factory=list)
-    _said: dict[str, str] = field(default_factory=dict)
-    """Text of the object's own values, and of the photograph's sides."""
+    _said: dict[_Place, str] = field(default_factory=dict)
+    """Text of the object's own values, and of the photograph's sides; empty of what holds them."""
 
     def refuse(self, *_declared: object) -> None:
         """A document type is declared."""
@@ -346,49 +372,54 @@ class _Voc:
         """An element begins."""
         self._place.append(name)
         if len(self._place) == 1 and name != "annotation":
-            raise self._fault(f"found '{_cut(name)}', expected 'annotation'")
+            raise self._fault(f"found '{cut(name)}', expected 'annotation'")
         if len(self._place) > DEEPEST:
             raise self._fault(f"has more than {DEEPEST} elements in each other")
-        if self._place == ["annotation", "object"]:
-            self._said.clear()
+        place = tuple(self._place)
+        if place == _OBJECT:
+            self._said = {each: text for each, text in self._said.items() if each[:2] != _OBJECT}
+        if place in _ONCE:
+            if place in self._said:
+                raise self._fault(f"a second '{name}' in '{place[-2]}', expected one")
+            self._said[place] = ""
 
     def text(self, text: str) -> None:
         """Text of an element, or a part of it."""
-        match self._place:
-            case ["annotation", "object", "bndbox", "xmin" | "ymin" | "xmax" | "ymax" as name]:
-                self._said[name] = self._said.get(name, "") + text
-            case ["annotation", "object", "difficult"] | ["annotation", "size", "width" | "height"]:
-                self._said[self._place[-1]] = self._said.get(self._place[-1], "") + text
+        place = tuple(self._place)
+        if place in _VALUES:
+            self._said[place] += text
+            if len(self._said[place]) > LONGEST:
+                raise self._fault(f"{place[-1]} has more than {LONGEST:,} characters")
 
     def end(self, _name: str) -> None:
         """An element ends."""
-        match self._place:
-            case ["annotation", "object"]:
-                self._take()
-            case ["annotation", "size"] if {"width", "height"} <= self._said.keys():
-                width, height = (self._number(name) for name in ("width", "height"))
-                self.size = (int(width), int(height)) if min(width, height) >= 1 else None
+        place = tuple(self._place)
+        if place == _OBJECT:
+            self._take()
+        elif place == _SIZE and self._said.keys() >= set(_LENGTHS):
+            width, height = map(self._number, _LENGTHS)
+            self.size = (int(width), int(height)) if min(width, height) >= 1 else None
         self._place.pop()
 
     def _take(self) -> None:
         """An object is read: keep its box."""
         if len(self.boxes) == MOST_BOXES:
             raise self._fault(f"has more than {MOST_BOXES:,} objects")
-        left, top, right, bottom = (self._number(name) for name in _SIDES)
+        left, top, right, bottom = map(self._number, _SIDES)
         box = (left, top, right - left, bottom - top)
         if (fault := box_fault(box)) is not None:
             raise self._fault(f"object with xmin {left:g}, ymin {top:g}, xmax {right:g}, ymax {bottom:g}: {fault}")
         self.boxes.append(box)
-        self.asked.append(self._said.get("difficult", "0").strip() in {"", "0"})
+        self.asked.append(self._said.get(_DIFFICULT, "0").strip() in {"", "0"})
 
-    def _number(self, name: str) -> float:
-        text = self._said.get(name, "").strip()
+    def _number(self, place: _Place) -> float:
+        text = self._said.get(place, "").strip()
         try:
             value = float(text)
         except ValueError:
             value = float("nan")
         if not abs(value) <= LARGEST:
-            raise self._fault(f"{name} is '{_cut(text)}', expected a number up to {LARGEST:.0f}")
+            raise self._fault(f"{place[-1]} is '{cut(text)}', expected a number up to {LARGEST:.0f}")
         return value
 
     def _fault(self, what: str) -> SettingsError:

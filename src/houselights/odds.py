@@ -29,6 +29,8 @@ SHOTS = ((3, "3 or 4 shots"), (2, "2 shots"), (1, "1 shot"))
 WORST_GROUP = 100.0
 """Between regions of the world false matches differ by 10 to 100 times (NISTIR 8280, 2019): the larger of these."""
 HINT = "make it again with houselights calibrate"
+MOST = 10**15  # comparisons of a calibration, and
+LARGEST = 1 << 24  # bytes of its file: more is none
 
 
 def kind_of(shots: int, quality: float) -> str:
@@ -48,7 +50,7 @@ class Rate:
     high: float
     """Its 95 % bounds."""
     how: str
-    """`counted`, `fitted` where too few were counted, or `bound`: none was, and all one can say is "at most"."""
+    """`counted`, `fitted` where too few were counted, or `bound`: fewer than three, only "at most" is said."""
 
     @property
     def said(self) -> float:
@@ -74,7 +76,7 @@ class Calibration:
     left_out: int
     """Photographs that somebody left out by name: wrong labels."""
     quality: tuple[float, float]
-    """Lowest and highest quality of the photographs: it says nothing of a face below."""
+    """The qualities of what was measured: a track below them is not searched."""
     curves: tuple[Curve, ...]
     """One for each kind of comparison; the first is that of photographs."""
 
@@ -96,7 +98,10 @@ class Calibration:
         """
         if not math.isfinite(score):
             raise CalibrationError(f"a score of {score} has no rate: expected a number of -1 to 1")
-        return max((_rate(curve, score) for curve in self._asked(kind)), key=lambda each: (each.fmr, each.high))
+        rates = [_rate(curve, score) for curve in self._asked(kind)]
+        most = max(rates, key=lambda each: each.fmr)
+        high = max(each.high for each in rates)
+        return Rate(most.fmr, min(most.fmr, max(each.low for each in rates)), high, most.how)
 
     def fmr_at(self, score: float, kind: str = PHOTOGRAPH) -> float:
         """The rate alone."""
@@ -108,16 +113,19 @@ class Calibration:
         Raises:
             CalibrationError: the rate is outside what the calibration measured.
         """
-        if not self.lowest_rate <= fmr < 1:
-            shown = f"{self.lowest_rate:.1e} to 1"
-            msg = f"a false-match rate of {fmr:g} is outside {shown}, what {self.comparisons} comparisons show"
+        asked = self._asked(kind)
+        fewest = max(asked, key=lambda curve: curve.lowest)
+        if not fewest.lowest <= fmr < 1:
+            shown = f"{fewest.lowest:.1e} to 1"
+            compared = f"{fewest.comparisons} comparisons ({fewest.kind}) show"
+            msg = f"a false-match rate of {fmr:g} is outside {shown}, what {compared}"
             raise CalibrationError(msg, hint="ask for a higher --threshold-fmr, or calibrate on more people")
-        return max(_score(curve, fmr) for curve in self._asked(kind))
+        return max(_score(curve, fmr) for curve in asked)
 
     def genuine_at(self, score: float, kind: str = PHOTOGRAPH) -> float | None:
         """The share of comparisons of the same person that reach a score; None where that was not measured."""
-        curve = self._asked(kind)[-1]
-        if not curve.accepted:
+        curve = next((curve for curve in self.curves if curve.kind == kind), None)
+        if curve is None or not curve.accepted:
             return None
         return float(np.interp(score, curve.scores, curve.accepted, left=1.0))
 
@@ -131,9 +139,19 @@ class Calibration:
         """The calibration file."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1) + "\n"
 
+    @property
+    def lowest_of_all(self) -> float:
+        """The lowest rate that can be asked of every kind."""
+        return max(curve.lowest for curve in self.curves)
+
+    def is_measured(self, kind: str) -> bool:
+        """Whether there is a curve of that kind."""
+        return any(curve.kind == kind for curve in self.curves)
+
     def _asked(self, kind: str) -> tuple[Curve, ...]:
-        """The curves that speak of a kind: that of photographs, and its own where there is one."""
-        return (self.curves[0], *(curve for curve in self.curves[1:] if curve.kind == kind))
+        """The curves that speak of a kind: that of photographs and its own, or all where it has none of its own."""
+        own = tuple(curve for curve in self.curves[1:] if curve.kind == kind)
+        return (self.curves[0], *own) if own or kind == PHOTOGRAPH else self.curves
 
 
 def _rate(curve: Curve, score: float) -> Rate:
@@ -141,14 +159,17 @@ def _rate(curve: Curve, score: float) -> Rate:
         return Rate(1.0, 1.0, 1.0, "counted")
     logs = [np.interp(score, curve.scores, np.log10(np.maximum(each, 1e-15))) for each in (curve.rates, curve.highs)]
     low = float(np.interp(score, curve.scores, curve.lows))
-    fmr, high = (float(f"{10**log:.3g}") for log in logs)
-    if score > curve.scores[-1] or fmr <= curve.lowest:
-        return Rate(float(f"{curve.lowest:.3g}"), 0.0, max(high, float(f"{curve.lowest:.3g}")), "bound")
-    return Rate(fmr, min(low, fmr), max(high, fmr), "counted" if fmr >= curve.counted_to else "fitted")
+    fmr, high = (float(10**log) for log in logs)
+    if score > curve.scores[-1] or fmr <= curve.lowest * (1 + 1e-6):
+        least = _digits(curve.lowest)
+        return Rate(least, 0.0, max(_digits(high), least), "bound")
+    how = "counted" if fmr >= curve.counted_to else "fitted"
+    fmr, high = _digits(fmr), _digits(high)
+    return Rate(fmr, min(low, fmr), max(high, fmr), how)
 
 
 def _score(curve: Curve, fmr: float) -> float:
-    if fmr < curve.rates[-1]:  # the law ends above that rate: nobody reached a higher score
+    if fmr < curve.rates[-1]:  # a file whose curve ends before its floor
         return min(1.0, math.ceil((curve.scores[-1] + 1e-6) * 1e6) / 1e6)
     falling = -np.log10(curve.rates)
     first = int(np.searchsorted(falling, -math.log10(fmr), side="left"))
@@ -206,12 +227,12 @@ def of(calibration: Calibration, score: float, kind: str, setting: Setting) -> O
     searched = setting.tracks * setting.subjects
     chance, worst = anybody(rate.fmr, setting.subjects), anybody(rate.high, setting.subjects)
     after = None
-    if setting.prior is not None:
-        genuine = calibration.genuine_at(score, kind)
-        after = posterior(setting.prior, 1.0 if genuine is None else genuine, worst)
-        after = math.floor(after * 1000) / 1000  # never certain
+    genuine = calibration.genuine_at(score, kind)
+    if setting.prior is not None and genuine is not None:
+        after = math.floor(posterior(setting.prior, genuine, worst) * 1000) / 1000  # never certain
+    named = kind if calibration.is_measured(kind) else f"{kind} (not measured: the worst of all kinds)"
     return Odds(
-        kind=kind, fmr=rate.fmr, low=_digits(rate.low), high=rate.high, how=rate.how,
+        kind=named, fmr=rate.fmr, low=_digits(rate.low), high=rate.high, how=rate.how,
         anybody=_digits(chance), anybody_high=_digits(worst),
         expected=_digits(rate.fmr * searched), expected_high=_digits(rate.high * searched),
         worst_group=None if setting.worst_group is None else min(1.0, _digits(rate.said * setting.worst_group)),
@@ -252,10 +273,11 @@ def read(path: Path, model: Model) -> Calibration:
         CalibrationError: not readable, not a calibration, or for another model.
     """
     try:
+        if path.exists() and not (path.is_file() and path.stat().st_size <= LARGEST):
+            raise CalibrationError(f"calibration '{path}' is not a file of at most {LARGEST} bytes", hint=HINT)
         return _bound(_parse(path.read_text("utf-8"), str(path)), model)
     except (OSError, UnicodeDecodeError) as fault:
-        msg = f"calibration '{path}' cannot be read: {fault}"
-        raise CalibrationError(msg) from fault
+        raise CalibrationError(f"calibration '{path}' cannot be read: {fault}", hint=HINT) from fault
 
 
 def _parse(text: str, name: str) -> Calibration:
@@ -274,8 +296,11 @@ def _parse(text: str, name: str) -> Calibration:
         raise CalibrationError(msg, hint=HINT)
     for curve in found.curves:
         _check_curve(curve, name)
-    if not found.curves or found.curves[0].kind != PHOTOGRAPH:
-        raise CalibrationError(f"calibration '{name}' has no curve of photographs to begin with", hint=HINT)
+    kinds = [curve.kind for curve in found.curves]
+    if kinds[:1] != [PHOTOGRAPH] or len(set(kinds)) < len(kinds):
+        raise CalibrationError(f"calibration '{name}' needs one curve a kind, that of photographs first", hint=HINT)
+    if not 0 <= found.quality[0] <= found.quality[1] <= 1:
+        raise CalibrationError(f"calibration '{name}': qualities of {found.quality} are none", hint=HINT)
     return found
 
 
@@ -290,20 +315,23 @@ def _check_types(found: Calibration, schema: object) -> None:
     for curve in found.curves:
         words.append(curve.kind)
         counts += [curve.people, curve.comparisons, curve.genuine]
-        float(curve.counted_to)
+        float(curve.comparisons)
+        if isinstance(curve.counted_to, bool) or not isinstance(curve.counted_to, float | int):
+            raise TypeError
     if not all(isinstance(each, str) for each in words) or not all(type(each) is int for each in counts):
         raise TypeError
 
 
 def _check_curve(curve: Curve, name: str) -> None:
-    """Return if scores rise and rates fall within their bounds; false for nan."""
+    """Return if scores rise and rates fall within their bounds, and counts are possible; false for nan."""
     scores, rates, lows, highs = (np.array(each) for each in (curve.scores, curve.rates, curve.lows, curve.highs))
     paired = len({len(scores), len(rates), len(lows), len(highs), len(curve.accepted) or len(scores)}) == 1
-    good = len(scores) >= 2 and paired and curve.comparisons >= 1
+    good = len(scores) >= 2 and paired and 1 <= curve.comparisons <= MOST and curve.people >= 2 and curve.genuine >= 0
+    good = good and 0 <= curve.counted_to <= 1 and bool((np.abs(scores) <= 1).all())
     good = good and bool((np.diff(scores) > 0).all() and (np.diff(rates) <= 0).all() and np.isfinite(scores).all())
     good = good and bool((lows >= 0).all() and (lows <= rates).all() and (rates <= highs).all() and (highs <= 1).all())
     shares = np.array(curve.accepted)
-    good = good and bool(((shares >= 0) & (shares <= 1)).all())
+    good = good and bool(((shares >= 0) & (shares <= 1)).all() and (np.diff(shares) <= 0).all())
     if not good or rates[-1] <= 0 or rates[0] >= 1:
         msg = f"calibration '{name}', {curve.kind}: scores must rise and rates fall within 0 to 1, inside their bounds"
         raise CalibrationError(msg, hint=HINT)

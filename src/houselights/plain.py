@@ -66,6 +66,9 @@ def _exact(odds: Odds, assumed: Assumed, threshold: Threshold) -> Iterator[tuple
     if odds.posterior is not None and assumed.prior is not None:
         right = f"a candidate that scores this high or higher is right in {_right(odds.posterior)}"
         yield "With what was stated", f"If {_prior(assumed.prior)}, {right}. That share was stated, not measured."
+    elif assumed.prior is not None:
+        why = "the calibration has no comparisons of the same person in this kind"
+        yield "With what was stated", f"How often such a candidate is right cannot be said: {why}."
 
 
 def by_strangers(assumed: Assumed) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from houselights import cases, detections, watchlist
+from houselights import calibration, cases, detections, watchlist
 from houselights.config import cache_dir
 from houselights.entry import Entry
 from houselights.record import TIME, Record
@@ -37,6 +37,7 @@ def run(record: Record, schedule: Schedule, cache: Path | None = None) -> Swept:
         RecordError: it cannot be deleted, or not be recorded.
     """
     moment = record.now()
+    calibration.clear(record)
     swept = Swept(
         results=cases.expire(record, schedule),
         watchlist_entries=watchlist.expire(record, moment),

@@ -27,6 +27,7 @@ class Rig:
         self.detector_model = models.default("detector")
         self.calibration = odds.read(calibration, chosen) if calibration else odds.built_in(chosen)
         self.sieve = Sieve(self.calibration, threshold_fmr)
+        self.sieve.check()
         score = self.sieve.lowest
         self.threshold = Threshold(threshold_fmr, score, self.calibration.describe(), self.calibration.fmr_at(1.0))
         self.detector_path = models.path_of(self.detector_model)

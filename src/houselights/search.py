@@ -34,9 +34,14 @@ class Probe:
     """(d,) all of them fused, unit"""
 
     @property
+    def quality(self) -> float:
+        """The mean of its shots' qualities, 0 to 1."""
+        return sum(shot.quality for shot in self.shots) / len(self.shots)
+
+    @property
     def kind(self) -> str:
         """The kind of comparison that is made with it."""
-        return odds.kind_of(len(self.shots), sum(shot.quality for shot in self.shots) / len(self.shots))
+        return odds.kind_of(len(self.shots), self.quality)
 
 
 def score(one: Float32, other: Float32) -> float:
@@ -53,6 +58,15 @@ class Sieve:
 
     calibration: Calibration
     fmr: float
+
+    def check(self) -> None:
+        """Return if every kind of comparison can show that rate.
+
+        Raises:
+            CalibrationError: one cannot; it is named.
+        """
+        for curve in self.calibration.curves:
+            self.calibration.score_at(self.fmr, curve.kind)
 
     def score(self, probe: Probe) -> float:
         """The score that a probe's kind asks for."""

@@ -91,9 +91,14 @@ def curve(kind: str, found: Impostors, people: tuple[Index, Index], balance: Bal
     rates, low, high = (
         np.concatenate([np.minimum(1, coarse * each[0] / rates[0]), each]) for each in (rates, low, high)
     )
-    rates = np.maximum(np.minimum.accumulate(rates), NONE_SEEN / found.comparisons)
+    lowest = NONE_SEEN / found.comparisons
+    rates = np.minimum.accumulate(rates)
+    stated = tuple(
+        max(rate, lowest) if floor else lowest for rate, floor in zip(_digits(rates), rates > lowest, strict=True)
+    )
+    rates = np.array(stated)
     return Curve(
-        kind, int((balance.probes > 0).sum()), found.comparisons, _rounded(grid), _digits(rates),
+        kind, int((balance.probes > 0).sum()), found.comparisons, _rounded(grid), stated,
         _digits(np.minimum.accumulate(np.minimum(low, rates))), _digits(np.minimum.accumulate(np.maximum(high, rates))),
         min(1.0, ENOUGH / found.comparisons),
     )  # fmt: skip

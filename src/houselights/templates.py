@@ -89,7 +89,7 @@ def fuse_shots(templates: Float32, weights: list[float]) -> Float32:
     """(d,) the weighted mean of the unit templates (n, d) of a track's shots, scaled to length 1.
 
     Shots of one track are alike, so strangers reach a score with it hardly more often than with one photograph; how
-    often is measured for each number and quality of shots (`odds.Kind`).
+    often is measured for each number and quality of shots (`odds.kind_of`).
     """
     return np.asarray(unit(fuse(templates, weights)[None])[0], np.float32)
 

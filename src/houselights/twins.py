@@ -287,9 +287,9 @@ def stranger(people: int, calibration: Calibration) -> Stranger:
 def is_twice(rate: Rate, others: int) -> bool:
     """Whether a score of that rate speaks for one person under two names, among so many others.
 
-    It has to be higher than all that strangers reached when the calibration was made, and that has to reach down to
-    `SELDOM`. And somebody has others x rate strangers so like them: that has to be less than the chance to stand there
-    under a second name, `TWICE`.
+    It has to be higher than almost all that strangers reached in the calibration, two at most reached it, and that has
+    to reach down to `SELDOM`. And somebody has others x rate strangers so like them: that has to be less than the
+    chance to stand there under a second name, `TWICE`.
     """
     return rate.how == "bound" and rate.said <= SELDOM and others * rate.said < TWICE
 

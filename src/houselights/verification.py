@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from houselights.comparisons import EDGES, Genuine, Impostors, Index, check, genuine, impostors
-from houselights.dataset import Dataset
+from houselights.dataset import MOST, Dataset
 from houselights.errors import CalibrationError
 from houselights.evaluation import Chart, Evaluation, Figure, Series, Table
 from houselights.interval import bounds, draws, few, interval, reaching, resampled, thresholds, unsupported
@@ -20,10 +20,10 @@ from houselights.types import Float64, UInt8
 from houselights.words import count
 
 RATES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
-MOST = 10  # photographs of a person that make genuine pairs: the protocol of LFW's development set
 KEPT = 500_000  # the highest comparisons of different people that are drawn anew; below them the threshold is held
 CURVE = 40  # points of a curve
 NAMED = 5  # of a list that a note names
+FEW_PEOPLE = 30  # fewer than these do not speak for others: a figure of them is one of persons
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +96,7 @@ def compare(dataset: Dataset, rates: Iterable[float] = RATES, *, firsts: bool = 
     check(dataset.templates)
     several = int((np.bincount(dataset.people, minlength=len(dataset.names)) > 1).sum())
     if several < 2:
-        message = f"{dataset.name}: {count(several, 'person')} with two usable photographs, expected two or more"
+        message = f"{dataset.name}: {persons(several)} with two usable photographs, expected two or more"
         raise CalibrationError(message, hint="one folder a person, with several photographs in it")
     rows = dataset.firsts if firsts else np.arange(len(dataset.people))
     photographs = np.bincount(dataset.people[rows])
@@ -122,7 +122,8 @@ def evaluation(
 ) -> Evaluation:
     """TAR at false-match rates, equal error rate, failure to acquire, accuracy on `pairs`, the curve of both errors.
 
-    A rate that the comparisons cannot support gets a figure without a value, and a note that says what is missing.
+    A rate, asked for or found, that the comparisons cannot support gets a figure without a value, and a note that says
+    what is missing.
     `more` are tables to put behind these, of groups for example, and `notes` what must be known of those.
 
     Raises:
@@ -224,14 +225,26 @@ def _acceptances(compared: Compared, rates: Sequence[float], curve: _Curve) -> I
 
 
 def _equal(compared: Compared, curve: _Curve) -> Figure:
-    """The error rate where as large a share of the same people is refused as of different people is accepted."""
-    above = compared.impostors.counts[::-1].cumsum()[::-1] / compared.impostors.comparisons
-    refused = np.searchsorted(np.sort(compared.genuine.scores), EDGES[:-1]) / len(compared.genuine.scores)
+    """The error rate where as large a share of the same people is refused as of different people is accepted.
+
+    Without a value where the comparisons of either kind cannot show so low a rate.
+    """
+    name, strangers, own = "equal error rate", compared.impostors.comparisons, len(compared.genuine.scores)
+    above = compared.impostors.counts[::-1].cumsum()[::-1] / strangers
+    refused = np.searchsorted(np.sort(compared.genuine.scores), EDGES[:-1]) / own
     place = int(np.argmin(np.abs(above - refused)))
     share = float(above[place] + refused[place]) / 2
+    if share == 0:
+        return Figure(
+            name, None, note=f"neither error in {strangers:,} comparisons of different people, {own:,} of the same"
+        )
+    kinds = (("different people", strangers), ("the same person", own))
+    if missing := [f"comparisons of {kind}: {why}" for kind, trials in kinds if (why := unsupported(share, trials))]:
+        return Figure(name, None, note="; ".join(missing))
     again = np.array([_crossing(curve.rates, 1 - row) for row in curve.drawn])
     low, high = bounds(share, again, curve.people, held=compared.refused(float(EDGES[place]))[1])
-    return Figure("equal error rate", share, low, high, threshold=float(EDGES[place]))
+    notes = [f"comparisons of {kind}: {why}" for kind, trials in kinds if (why := few(share, trials))]
+    return Figure(name, share, low, high, threshold=float(EDGES[place]), note="; ".join(notes))
 
 
 def _crossing(rates: Float64, refused: Float64) -> float:
@@ -247,13 +260,17 @@ def _crossing(rates: Float64, refused: Float64) -> float:
 
 
 def failure_to_acquire(dataset: Dataset) -> Figure:
-    """The share of photographs that gave no template; its interval is over photographs."""
+    """The share of photographs that gave no template; its interval is over photographs.
+
+    The note says how many more a search would refuse for their quality, where that is known.
+    """
     lost = sum(Path(each.file).suffix.lower() in SUFFIXES for each in dataset.lost)  # other files were never tried
     tried = lost + len(dataset.files)
-    return Figure("failure to acquire", lost / tried, *interval(lost, tried), lost, tried, note=_OVER_PHOTOGRAPHS)
-
-
-_OVER_PHOTOGRAPHS = "interval over photographs"
+    notes = ["interval over photographs"]
+    if len(dataset.usable):
+        more = int((~dataset.usable).sum())
+        notes.append(f"a search would refuse {count(more, 'more photograph')} for their quality")
+    return Figure("failure to acquire", lost / tried, *interval(lost, tried), lost, tried, note="; ".join(notes))
 
 
 def _det(curve: _Curve) -> Chart:
@@ -295,58 +312,23 @@ def _accuracy(compared: Compared, pairs: Sequence[Pair]) -> tuple[tuple[Figure, 
     return (figure,), _missing(lost)
 
 
+def persons(number: int) -> str:
+    """`1 person`, `1,234 people`."""
+    return "1 person" if number == 1 else f"{number:,} people"
+
+
+def named(words: str, names: Sequence[str]) -> str:
+    """A note: how many names there are, and the first of them; empty where there are none."""
+    first = ", ".join(f"'{name}'" for name in names[:NAMED])
+    return f"{words}: {count(len(names), 'name')} ({first}{', ...' if len(names) > NAMED else ''})" if names else ""
+
+
 def _missing(pairs: Sequence[Pair]) -> tuple[str, ...]:
     if not pairs:
         return ()
     first = "; ".join(f"{pair.one[0]} {pair.one[1]}, {pair.other[0]} {pair.other[1]}" for pair in pairs[:NAMED])
     more = "; ..." if len(pairs) > NAMED else ""
     return (f"{count(len(pairs), 'pair')} of the list lacked a usable photograph: {first}{more}",)
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """How many comparisons of the same person reach the score that strangers reach at a given rate."""
-
-    rate: float
-    """The false-match rate that was asked for."""
-    threshold: float
-    impostors: int
-    impostors_accepted: int
-    """At the threshold or above: a share of at most `rate`."""
-    genuine: int
-    genuine_accepted: int
-    low: float
-    """Lower and upper bound of the true accept rate at 95 % (Clopper and Pearson). Comparisons that share a photograph
-    are not independent, so the truth is somewhat wider."""
-    high: float
-
-    @property
-    def tar(self) -> float:
-        """True accept rate, 0 to 1."""
-        return self.genuine_accepted / self.genuine
-
-
-def verification(impostor: ArrayLike, own: ArrayLike, rates: Iterable[float]) -> tuple[Acceptance, ...]:
-    """True accept rates at false-match rates, from scores of different people and scores of the same.
-
-    Raises CalibrationError when there are no genuine scores, or fewer impostor scores than one in a rate.
-    """
-    strangers, same = np.sort(np.asarray(impostor, np.float64).ravel()), np.asarray(own, np.float64).ravel()
-    if len(same) == 0:
-        raise CalibrationError("no comparison of the same person", hint="somebody needs two photographs")
-    return tuple(_acceptance(rate, strangers, same) for rate in rates)
-
-
-def _acceptance(rate: float, strangers: Float64, same: Float64) -> Acceptance:
-    allowed = int(rate * len(strangers) + 1e-9)
-    if not 0 < allowed <= len(strangers):
-        message = f"a false-match rate of {rate:g} cannot be seen in {len(strangers)} comparisons of different people"
-        hint = f"ask for a rate from {1 / max(1, len(strangers)):.1e} to 1, or compare more"
-        raise CalibrationError(message, hint=hint)
-    (threshold,) = thresholds(strangers[::-1], np.array([float(allowed)]))
-    accepted, total = int((same >= threshold).sum()), len(same)
-    let_in = int((strangers >= threshold).sum())
-    return Acceptance(rate, float(threshold), len(strangers), let_in, total, accepted, *interval(accepted, total))
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +349,8 @@ class PairsAccuracy:
 def pairs_accuracy(impostor: ArrayLike, own: ArrayLike) -> PairsAccuracy:
     """The highest number of right judgements "same" (at the threshold or above) and "different" (below it).
 
-    Raises CalibrationError when there is no pair.
+    Raises:
+        CalibrationError: there is no pair.
     """
     strangers, same = np.sort(np.asarray(impostor).ravel()), np.sort(np.asarray(own).ravel())
     thresholds = np.append(np.concatenate([strangers, same]), np.inf)
