@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -12,8 +13,10 @@ from houselights.errors import CalibrationError, FootageError, ModelError, Polic
 from houselights.event import Event
 from houselights.footage import Facts
 from houselights.record import Record
-from houselights.result import FootageUse
+from houselights.result import FootageUse, Shot
 from houselights.sampling import Sampling
+from houselights.scan import Scan
+from houselights.search import Probe
 
 USE = policy.authority("evaluation", "a test", "the tester")
 
@@ -193,3 +196,18 @@ def test_detections_lie_in_the_cache_under_hash_and_settings(outcome: batch.Outc
     """Kept work is found again by the footage's SHA-256, whatever the file is called."""
     sha256 = outcome.result.footage[0].sha256
     assert list((config.cache_dir() / "detections").glob(f"{sha256[:32]}-*"))
+
+
+def test_tracks_poorer_than_what_was_measured_are_not_searched() -> None:
+    """A track is left out, and counted, where none of its people has shots of a quality that the calibration knows."""
+    seen = Scan(tracks=3, probes=[track(1, 0.9), track(2, 0.2), track(2, 0.8), track(3, 0.2)])
+    batch._leave_poor(seen, 0.35)
+    assert [probe.track for probe in seen.probes] == [1, 2]
+    assert seen.without_template == 1
+
+
+def track(number: int, quality: float) -> Probe:
+    """A track with one shot of a quality."""
+    shot = Shot(1.0, (0.0, 0.0, 9.0, 9.0), quality)
+    template = np.eye(1, 4, dtype=np.float32)
+    return Probe("a.mp4", number, 0.0, 2.0, (shot,), template, template[0])

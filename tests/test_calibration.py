@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from houselights import calibration, models
-from houselights.dataset import Dataset
+from houselights.calibration import Progress
+from houselights.dataset import Dataset, Reading
 from houselights.errors import CalibrationError
 from houselights.odds import PHOTOGRAPH, Calibration, kind_of
+from houselights.record import Record
 from houselights.result import Refusal
 from houselights.shots import EYES, PER_TRACK
 
@@ -109,3 +111,19 @@ def test_the_order_of_people_changes_nothing_but_the_draws(measured: Calibration
     other = calibration.measure(SFACE, "turned", turned)
     for score in (0.3, 0.5, 0.6):
         assert other.rate(score).fmr == pytest.approx(measured.rate(score).fmr, rel=0.05)
+
+
+def test_one_calibration_is_under_way_at_a_time(tmp_path: Path) -> None:
+    """What another one left is destroyed when this one begins, and its own when it ends; nothing else."""
+    record = Record(tmp_path / "record", name="test.houselights.local")
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = (Progress(record, tmp_path / name, SFACE, Reading(middle=name == "two")) for name in ("one", "two"))
+    one.put(0, b"templates")
+    one.begin()
+    assert one.get(0) == b"templates"
+    two.begin()
+    assert one.get(0) is None
+    two.put(0, b"templates")
+    two.clear()
+    assert not [holder for holder in record.store.holders() if holder.startswith("calibration")]

@@ -98,3 +98,12 @@ def test_where_nothing_is_cached_nothing_is_made(record: Record, tmp_path: Path)
     """A run on a machine that searched nothing makes no cache."""
     assert retention.run(record, Schedule(), tmp_path / "cache") == NOTHING
     assert not (tmp_path / "cache").exists()
+
+
+def test_what_a_calibration_left_goes_at_once(record: Record, tmp_path: Path) -> None:
+    """Templates of a run that was killed rest sealed until the next calibration, or this; other documents stay."""
+    record.store.keep("calibration", "one-0", b"templates", holder="calibration one")
+    record.store.keep("other", "one-0", b"kept", holder="another")
+    retention.run(record, Schedule(), tmp_path)
+    assert record.store.document("calibration", "one-0") is None
+    assert record.store.document("other", "one-0") == b"kept"
