@@ -107,7 +107,7 @@ def test_an_equal_error_rate_needs_comparisons_of_both_kinds() -> None:
     clear = told(world(9, 3, 1, noise=0.01, dimensions=64))
     assert clear.value is None
     assert clear.note == "neither error in 324 comparisons of different people, 27 of the same"
-    rough = told(world(40, 3, 1, noise=0.9, dimensions=6))
+    rough = told(world(40, 3, 1, noise=0.6, dimensions=6))
     assert rough.value is not None
     assert rough.note.startswith("comparisons of the same person: few: 120 where 30 / rate are ")
 
