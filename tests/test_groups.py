@@ -149,7 +149,7 @@ def test_a_small_group_gets_a_note_and_no_rate_that_it_cannot_show() -> None:
 
 def test_a_group_of_single_photographs_has_no_fnmr() -> None:
     """Nobody of it can be missed."""
-    data = world(40)
+    data = world(64)
     kept = np.array([row for row, who in enumerate(data.people) if who % 2 or row % 2])
     data = Dataset(
         data.name, data.names, data.people[kept], tuple(data.files[row] for row in kept), data.quality[kept],
@@ -159,5 +159,5 @@ def test_a_group_of_single_photographs_has_no_fnmr() -> None:
     gathered, _ = groups.gather(labels, data)
     (table,) = groups.tables(verification.compare(data, [0.05]), gathered, [0.05])
     told = {figure.name: figure for figure in table.figures}
-    assert told["a: FNMR"].note == "20 people: too few to speak for a group; nobody has two photographs"
+    assert told["a: FNMR"].note == "32 people; nobody has two photographs"
     assert told["b: FNMR"].value is not None

@@ -190,14 +190,16 @@ def test_photographs_that_a_search_would_refuse_are_counted(low: int, words: str
 
 def test_pairs_are_judged_and_missing_ones_named() -> None:
     """A pair without a photograph is left out of the count; a name with ../ is a name that nobody has."""
-    data = world(6, 2, 3, noise=0.1)
-    same = [Pair((f"P00{who}", 1), (f"P00{who}", 2)) for who in range(6)]
-    other = [Pair((f"P00{who}", 1), (f"P00{(who + 1) % 6}", 2)) for who in range(6)]
+    data = world(16, 2, 3, noise=0.02)
+    same = [Pair((f"P{who:03}", 1), (f"P{who:03}", 2)) for who in range(16)]
+    other = [Pair((f"P{who:03}", 1), (f"P{(who + 1) % 16:03}", 2)) for who in range(16)]
     strange = [Pair(("../P001", 1), ("../P001", 2)), Pair(("P001", 1), ("P001", 3))]
     compared = verification.compare(data)
     found = verification.evaluation(compared, pairs=[*same, *other, *strange])
     judged = figure(found, "pairs judged rightly")
-    assert (judged.count, judged.of) == (12, 12)
+    assert (judged.count, judged.of) == (32, 32)
+    few = figure(verification.evaluation(compared, pairs=same[:3]), "pairs judged rightly")
+    assert (few.value, few.threshold) == (None, None), "of few pairs the threshold would be a score of one of them"
     assert "2 pairs of the list lacked a usable photograph: ../P001 1, ../P001 2; P001 1, P001 3" in found.notes
     with pytest.raises(CalibrationError, match="none of 2 pairs of the list is among the photographs of world"):
         verification.evaluation(compared, pairs=strange)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -119,7 +120,8 @@ def identification_command(
     network = _network(recogniser, accept_licence=accept_licence)
     read = partial(_people, what="identification", network=network, how=how)
     if images is not None and enrolled is not None:
-        people = identification.split(read(images), enrolled, seed)
+        known = read(images)
+        people = replace(identification.split(known, enrolled, seed), notes=known.doubts())
     elif gallery is not None and probes is not None:
         others = read(strangers) if strangers else None
         people = identification.joined(read(gallery), read(probes), others, seed)

@@ -99,7 +99,8 @@ def entries(folder: Path | None, persons: list[Path]) -> tuple[list[Entry], list
     Raises:
         GalleryError: the folder is not there, or is not a folder.
     """
-    offered, refused = [], []
+    offered: list[Entry] = []
+    refused: list[Refusal] = []
     if folder is not None:
         if not folder.is_dir():
             msg = f"gallery '{folder}' is not a folder"
@@ -124,7 +125,7 @@ def entries(folder: Path | None, persons: list[Path]) -> tuple[list[Entry], list
 
 
 def _files_of(place: Path, refused: list[Refusal]) -> list[Path]:
-    """A file itself, or what a subject's folder holds; a folder without anything, or that cannot be read, is refused."""
+    """A file itself, or what a subject's folder holds; one that is empty or cannot be read is refused."""
     try:
         files = sorted(place.iterdir()) if place.is_dir() else [place]
     except OSError as fault:

@@ -151,9 +151,11 @@ def _figures(group: Group, found: Compared | None, rate: float, at: float) -> It
     people = len(group.people)
     size = persons(people) + (": too few to speak for a group" if people < FEW_PEOPLE else "")
     comparisons = 0 if found is None else found.impostors.comparisons
-    if found is None or (why := unsupported(rate, comparisons)):
-        missing = "nobody to compare with" if found is None else why
-        yield Figure(f"{group.label}: FMR", None, of=comparisons, threshold=at, note=f"{size}; {missing}")
+    why = "nobody to compare with" if found is None else unsupported(rate, comparisons)
+    if found is None or why or people < FEW_PEOPLE:  # a figure of two people would say of them whether they are one
+        yield Figure(
+            f"{group.label}: FMR", None, of=comparisons, threshold=at, note="; ".join(filter(None, (size, why)))
+        )
     else:
         reached, drawn = found.reached(at)
         low, high = bounds(reached / comparisons, drawn, comparisons)
@@ -164,9 +166,9 @@ def _figures(group: Group, found: Compared | None, rate: float, at: float) -> It
 
 def _refused(group: Group, found: Compared | None, at: float, size: str) -> Figure:
     own = 0 if found is None else len(found.genuine.scores)
-    if found is None or own == 0:
-        missing = "nobody to compare with" if found is None else "nobody has two photographs"
-        return Figure(f"{group.label}: FNMR", None, threshold=at, note=f"{size}; {missing}")
+    why = "nobody to compare with" if found is None else "" if own else "nobody has two photographs"
+    if found is None or why or len(group.people) < FEW_PEOPLE:
+        return Figure(f"{group.label}: FNMR", None, threshold=at, note="; ".join(filter(None, (size, why))))
     refused, drawn = found.refused(at)
     low, high = bounds(refused / own, drawn, len(np.unique(found.genuine.people)))
     return Figure(f"{group.label}: FNMR", refused / own, low, high, refused, own, at, size)

@@ -83,7 +83,6 @@ def split(dataset: Dataset, enrolled: int, seed: int) -> OpenSet:
         strangers=dataset.templates[[photographs[place][0] for place in rest]],
         stranger_people=np.arange(len(rest)),
         lost=dataset.lost + dataset.duplicates + dataset.left_out,
-        notes=_doubts(dataset),
     )
 
 

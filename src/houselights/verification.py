@@ -307,6 +307,9 @@ def _accuracy(compared: Compared, pairs: Sequence[Pair]) -> tuple[tuple[Figure, 
     low, high = bounds(
         best.share, weights @ right / np.maximum(weights.sum(axis=1), 1), len(np.unique(data.people[rows]))
     )
+    if best.pairs < FEW_PEOPLE:  # the threshold would be the score of one of them
+        missing = f"{count(best.pairs, 'pair')} can be judged: expected {FEW_PEOPLE} or more"
+        return (Figure("pairs judged rightly", None, of=best.pairs, note=missing),), _missing(lost)
     note = "at the threshold that judges most of these pairs rightly"
     figure = Figure("pairs judged rightly", best.share, low, high, best.right, best.pairs, best.threshold, note)
     return (figure,), _missing(lost)
