@@ -25,7 +25,7 @@ import _common as common
 import numpy as np
 from recognisers import ERRORS, among_rows, halves
 
-from houselights import calibration, charts, comparisons, config, dataset, event, footage, models, odds, tail
+from houselights import calibration, charts, comparisons, config, dataset, event, footage, lists, models, odds, tail
 from houselights.batch import ALIKE_FMR
 from houselights.cast import Cast, read_cast
 from houselights.comparisons import Impostors
@@ -47,7 +47,7 @@ WHAT = ("simulated", "halves", "film")
 RATES = (1e-2, 1e-3, 1e-4, 1e-5)
 FINE = (*(float(f"{step}e-{power}") for power in (2, 3, 4, 5) for step in (10, 5, 2)), 1e-5)
 POPULATION, DIMENSIONS, GROUPS = 40_000, 48, 40
-RUNS = ((400, 120), (1000, 80), (2000, 40))
+RUNS = ((400, 200), (1000, 200), (2000, 100))
 PEOPLE = 22
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -138,7 +138,7 @@ def lfw(args: argparse.Namespace) -> Dataset:
     data = args.data or (config.data_dir() / "lfw_dev" if config.data_dir() else None)
     if data is None or not (data / "images").is_dir():
         sys.exit("not measured: LFW is not here; name its folder with --data, or set HOUSELIGHTS_DATA")
-    how = Reading(middle=True, with_shots=True, leave_out=dataset.read_left_out(ERRORS))
+    how = Reading(middle=True, with_shots=True, leave_out=lists.read_left_out(ERRORS))
 
     def say(done: int, total: int) -> None:
         common.progress(done, total, "photographs")

@@ -29,7 +29,7 @@ from pathlib import Path
 import _common as common
 import numpy as np
 
-from houselights import calibration, centre, config, dataset, identification, models, photograph
+from houselights import calibration, centre, config, dataset, identification, lists, models, photograph
 from houselights.comparisons import Index, genuine, impostors
 from houselights.dataset import Dataset, Reading
 from houselights.faces import SIDE, alignment
@@ -118,7 +118,7 @@ def built_in(images: Path) -> None:
     file.write_text(centre.measure(model, DATA, people.templates[people.firsts]).to_json(), "utf-8")
     for name in (model.name, "w600k_mbf"):
         chosen = models.recogniser(name, accept_licence=True)
-        how = Reading(middle=True, with_shots=True, leave_out=dataset.read_left_out(ERRORS))
+        how = Reading(middle=True, with_shots=True, leave_out=lists.read_left_out(ERRORS))
         read = dataset.read(images, common.weights("detector"), Recogniser(chosen, models.fetch(chosen)), how)
         found = calibration.measure(chosen, DATA, read)
         (SOURCE / "calibrations" / f"{name}.json").write_text(found.to_json(), "utf-8")
@@ -136,7 +136,7 @@ class Plain(Recogniser):
 def plain(images: Path, recogniser: Recogniser) -> Dataset:
     """LFW's people without a centre taken off."""
     bare = Plain(recogniser.model, models.fetch(recogniser.model))
-    how = Reading(middle=True, leave_out=dataset.read_left_out(ERRORS))
+    how = Reading(middle=True, leave_out=lists.read_left_out(ERRORS))
 
     def say(done: int, total: int) -> None:
         common.progress(done, total, "photographs")
@@ -186,7 +186,7 @@ def dlib_people(images: Path) -> Dataset:
         dlib.shape_predictor(str(folder / PARTS[0])),
         dlib.face_recognition_model_v1(str(folder / PARTS[1])),
     )
-    left_out = dataset.read_left_out(ERRORS)
+    left_out = lists.read_left_out(ERRORS)
     files = [file for file in sorted(images.glob("*/*.jpg")) if file.stem not in left_out]
     kept, rows = [], []
     for done, file in enumerate(files, 1):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from houselights import dataset, models
+from houselights import dataset, lists, models
 from houselights.calibration import Progress
 from houselights.dataset import Dataset, Kept, Reading
 from houselights.entry import Entry
@@ -91,7 +91,7 @@ def test_a_list_leaves_out_openly(people: Path, reader: Callable[..., Dataset], 
     """What it names is not read, and is told with the list's reason."""
     listed = tmp_path / "errors.txt"
     listed.write_text("# wrong labels\nP002_selfie shows somebody else\n\nP001/P001_selfie.jpg\ta twin\n")
-    found = reader(people, Reading(leave_out=dataset.read_left_out(listed)))
+    found = reader(people, Reading(leave_out=lists.read_left_out(listed)))
     assert [(Path(each.file).name, each.reason) for each in found.left_out] == [
         ("P001_selfie.jpg", "a twin"),
         ("P002_selfie.jpg", "shows somebody else"),
@@ -122,9 +122,9 @@ def test_a_line_without_reason_is_refused(tmp_path: Path, text: str, message: st
     """File, line and what was expected."""
     (tmp_path / "list.txt").write_text(text)
     with pytest.raises(SettingsError, match=message):
-        dataset.read_left_out(tmp_path / "list.txt")
+        lists.read_left_out(tmp_path / "list.txt")
     with pytest.raises(SettingsError, match="cannot be read"):
-        dataset.read_left_out(tmp_path / "gone.txt")
+        lists.read_left_out(tmp_path / "gone.txt")
 
 
 def test_nothing_usable_is_an_error(tmp_path: Path, reader: Callable[..., Dataset]) -> None:

@@ -7,23 +7,15 @@ from typing import Annotated
 
 import typer
 
-from houselights import calibration, dataset, display, models
+from houselights import calibration, dataset, display, lists, models
 from houselights.calibration import Progress
 from houselights.cli_log import ready, write
-from houselights.cli_models import AcceptOption, RecogniserOption, fetch_if_missing
+from houselights.cli_models import AcceptOption, LeaveOutOption, MiddleOption, RecogniserOption, fetch_if_missing
 from houselights.dataset import Reading
 from houselights.errors import CalibrationError, SettingsError
 from houselights.gallery import entries
 from houselights.templates import Recogniser
 from houselights.words import count, one_in
-
-LeaveOutOption = Annotated[
-    Path | None,
-    typer.Option("--leave-out", help="Photographs with wrong labels: a file name and a reason a line.", metavar="FILE"),
-]
-MiddleOption = Annotated[
-    bool, typer.Option("--middle", help="Of several faces take the one nearest to the middle, as LFW means it.")
-]
 
 
 def calibrate_command(
@@ -40,7 +32,7 @@ def calibrate_command(
     accept_licence: AcceptOption = False,
 ) -> None:
     """Measure how often strangers reach each score, for a recogniser of your own or on people of your own."""
-    how = Reading(middle, with_shots=True, leave_out=dataset.read_left_out(leave_out) if leave_out else {})
+    how = Reading(middle, with_shots=True, leave_out=lists.read_left_out(leave_out) if leave_out else {})
     _check(images, output)
     model = models.recogniser(recogniser, accept_licence=accept_licence)
     fetch_if_missing("detector", "recogniser" if model.default else "detector")

@@ -203,7 +203,7 @@ def _network(name: str, *, accept_licence: bool) -> Recogniser:
 
 
 def _reading(leave_out: Path | None, *, middle: bool) -> Reading:
-    return Reading(middle=middle, leave_out=dataset.read_left_out(leave_out) if leave_out else {})
+    return Reading(middle=middle, leave_out=lists.read_left_out(leave_out) if leave_out else {})
 
 
 def _people(folder: Path, what: str, *, network: Recogniser, how: Reading) -> Dataset:

@@ -131,28 +131,6 @@ class Reading:
     """Reasons by file name, or by path below the folder, with or without its ending."""
 
 
-def read_left_out(path: Path) -> dict[str, str]:
-    """Reasons by name: a file name or a path, white space and a reason a line; # begins a line that is a comment.
-
-    Raises:
-        SettingsError: the file cannot be read, or a line says no reason.
-    """
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as fault:
-        raise SettingsError(f"list '{path}' cannot be read ({fault})", hint="give a text file") from fault
-    found = {}
-    for number, line in enumerate(lines, 1):
-        name, *reason = line.split(maxsplit=1)[:2] or [""]
-        if name.startswith("#") or not name:
-            continue
-        if not reason or name in found:
-            message = f"{path}:{number}: found '{line}', expected a file name, a space and a reason, once for each name"
-            raise SettingsError(message, hint="what is left out is left out openly: say why")
-        found[name] = reason[0].strip()
-    return found
-
-
 def read(
     folder: Path,
     detector_path: Path,

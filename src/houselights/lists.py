@@ -424,3 +424,23 @@ class _Voc:
 
     def _fault(self, what: str) -> SettingsError:
         return SettingsError(f"{self.path}:{self.line()}: {what}", hint=_VOC_HINT)
+
+
+def read_left_out(path: Path) -> dict[str, str]:
+    """Reasons by name: a file name or a path, white space and a reason a line; # begins a line that is a comment.
+
+    Raises:
+        SettingsError: the file cannot be read, or a line says no reason.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(text_of(path, "list", "give a text file").splitlines(), 1):
+        name, *reason = line.split(maxsplit=1)[:2] or [""]
+        if name.startswith("#") or not name:
+            continue
+        if not reason or name in found:
+            message = (
+                f"{path}:{number}: found '{cut(line)}', expected a file name, a space and a reason, once for each name"
+            )
+            raise SettingsError(message, hint="what is left out is left out openly: say why")
+        found[name] = reason[0].strip()
+    return found
