@@ -83,11 +83,11 @@ def simulated() -> list[common.Row]:
     whole = drawn_people(POPULATION, chance)
     known = comparisons.impostors(whole, np.arange(POPULATION), 1_000_000)
     reached = np.append(known.counts[::-1].cumsum()[::-1], 0) / known.comparisons
-    scores = [_score_of(known, reached, rate) for rate in RATES]
+    truths = [_truth(known, reached, rate) for rate in RATES]
     rows = []
     for count, runs in RUNS:
         curves = [curve_of(drawn_people(count, chance)) for _ in range(runs)]
-        for rate, score in zip(RATES, scores, strict=True):
+        for score, rate in truths:
             stated = [_at(curve, score) for curve in curves]
             held = sum(rate <= high for _, _, high in stated)
             within = sum(low <= rate <= high for _, low, high in stated)
@@ -102,11 +102,13 @@ def simulated() -> list[common.Row]:
     return rows
 
 
-def _score_of(known: Impostors, reached: np.ndarray, rate: float) -> float:
+def _truth(known: Impostors, reached: np.ndarray, rate: float) -> tuple[float, float]:
+    """A score that about such a share reaches, and the share that does."""
     rank = int(rate * known.comparisons)
     if rank < len(known.scores):
-        return float(known.scores[rank])
-    return float(comparisons.EDGES[int(np.searchsorted(-reached, -rate))])
+        return float(known.scores[rank]), rate
+    step = int(np.searchsorted(-reached, -rate))
+    return float(comparisons.EDGES[step]), float(reached[step])
 
 
 def drawn_people(count: int, chance: np.random.Generator) -> Float32:

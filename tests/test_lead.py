@@ -144,7 +144,7 @@ def test_it_says_everything_around_the_candidate(record: Record) -> None:
         "0:00:02.000 to 0:00:05.000, track 1",
         "At most 1 in 2,000,000 comparisons of different people", "recogniser sface, SHA-256 " + "01" * 32,
         "Among 1,000,000 strangers, at most 1 would look this much like somebody on this list of 2.",
-        "At most 1 in 1,000,000 strangers would score this high with at least one of 2 subjects; by the 95 %",
+        "At most 1 in 1,000,000 strangers would score this high with at least one of 2 subjects, by the 95 %",
         "Strangers alone would give a candidate in about 1 in 10,000 searches like this.",
         "Cannot tell Dee Doe from Flo Fox: on this track Flo Fox scores 0.971, too.",
         "somebody's photographs: 1000 people", "NISTIR 8280", "was not measured here",

@@ -89,7 +89,7 @@ def jpeg(shade: int) -> bytes:
 def candidate(subject: str = "Dee Doe", track: int = 1, score: float = SCORES[0], fmr: float = 5e-07) -> Candidate:
     """Return a candidate from 2 to 5 seconds."""
     shot = Shot(3.5, (10.0, 10.0, 40.0, 52.0), 0.81)
-    found = odds_of(fmr, how="bound" if fmr <= 5e-07 else "counted")
+    found = odds_of(fmr, fmr if fmr <= 5e-07 else None, how="bound" if fmr <= 5e-07 else "counted")
     return Candidate(
         subject, "/films/gate.mp4", track, 2.0, 5.0, score, found, None, 4, shot, f"/photos/{subject}.jpg"
     )  # fmt: skip

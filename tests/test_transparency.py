@@ -659,7 +659,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 }  # fmt: skip
 CANDIDATES = ("case", "gallery", "log", "use", "entries", "search", "error", "banned", "court", "court-order",
               "retention", "same-person", "different", "true", "false", "unknown", "candidates", "unreviewed",
-              "enabled", "disabled", "done", "added", "conduct", "stop", ID, HASH, TIME, "f" * 128)  # fmt: skip
+              "enabled", "disabled", "done", "added", "conduct", "stop", "calibration",
+              ID, HASH, TIME, "f" * 128)  # fmt: skip
 
 
 def facts_of(kind: str) -> st.SearchStrategy[dict[str, Any]]:

@@ -37,7 +37,7 @@ from houselights.portrait import COVER, laid, window
 from houselights.record import Record
 from houselights.registrar import Registrar
 from houselights.search import score
-from houselights.templates import Recogniser, fuse, unit
+from houselights.templates import Recogniser, fuse, recipe, unit
 from houselights.types import Float32, Float64
 
 ANA, BO, CY = ("Ana", "correct horse battery"), ("Bo", "staple something else"), ("Cy", "a third passphrase")
@@ -706,7 +706,7 @@ def test_the_commands(
     assert "2 entries rotated anew" in run("renew", GATE)
     assert "removed from gate" in run("remove", GATE, mark)
     assert "is not on the watchlist" in run("remove", GATE, mark, fails=True)
-    gallery, _ = watchlist.active(record, GATE, models.default("recogniser").sha256)
+    gallery, _ = watchlist.active(record, GATE, recipe(models.default("recogniser")))
     registrar = Registrar(detector_path, Recogniser(models.default("recogniser"), recogniser_path))
     plain, refused = registrar.take("Dee", [good])
     assert refused == ()
