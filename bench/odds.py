@@ -47,7 +47,7 @@ WHAT = ("simulated", "halves", "film")
 RATES = (1e-2, 1e-3, 1e-4, 1e-5)
 FINE = (*(float(f"{step}e-{power}") for power in (2, 3, 4, 5) for step in (10, 5, 2)), 1e-5)
 POPULATION, DIMENSIONS, GROUPS = 40_000, 48, 40
-RUNS = ((400, 200), (1000, 200), (2000, 100))
+RUNS = ((400, 200), (1000, 200), (2000, 300))
 PEOPLE = 22
 DOCS = Path(__file__).parents[1] / "docs"
 
