@@ -40,10 +40,13 @@ from houselights.cli_calibrate import calibrate_command
 from houselights.cli_case import (
     AuthorisedByOption,
     BasisOption,
+    CaseOption,
     FactOption,
     GalleryOption,
+    JsonOption,
     JustificationOption,
     PersonOption,
+    ReportOption,
     UrgentOption,
     WatchlistOption,
     case_app,
@@ -55,7 +58,14 @@ from houselights.cli_case import (
 from houselights.cli_doubles import doubles_command, lookalikes_command
 from houselights.cli_evaluate_film import evaluate_app
 from houselights.cli_log import FAILED, KeyOption, LogOption, counted, log_app, one_of, ready, seconds_of, write
-from houselights.cli_models import AcceptOption, RecogniserOption, fetch_if_missing, models_app
+from houselights.cli_models import (
+    AcceptOption,
+    CalibrationOption,
+    RecogniserOption,
+    fetch_for,
+    fetch_if_missing,
+    models_app,
+)
 from houselights.cli_person import subject_report_command
 from houselights.cli_policy import policy_app
 from houselights.cli_retention import retention_app
@@ -98,8 +108,6 @@ app.command("subject-report")(subject_report_command)
 report_app = typer.Typer(no_args_is_help=True, help="Reports over many uses.")
 app.add_typer(report_app, name="report")
 
-CaseOption = Annotated[str | None, typer.Option(help="An open case: the first digits of its number.", metavar="NUMBER")]
-
 
 def main() -> None:
     """Run the command and turn every error of ours into a message and an exit status."""
@@ -140,10 +148,8 @@ def search(
     watchlist: WatchlistOption = None,
     basis: BasisOption = None,
     authorised_by: AuthorisedByOption = None,
-    json: Annotated[Path | None, typer.Option(help="Write the result as JSON; - is stdout.", metavar="FILE")] = None,
-    report_file: Annotated[
-        Path | None, typer.Option("--report", help="Write the result as one HTML file.", metavar="FILE.html")
-    ] = None,
+    json: JsonOption = None,
+    report_file: ReportOption = None,
     threshold_fmr: Annotated[float, typer.Option(help="How often a stranger may score as high as a candidate.")] = 1e-5,
     worst_group: Annotated[
         str,
@@ -163,9 +169,7 @@ def search(
     ] = True,
     recogniser: RecogniserOption = "sface",
     accept_licence: AcceptOption = False,
-    calibration: Annotated[
-        Path | None, typer.Option(help="A calibration in place of the built-in one.", metavar="FILE")
-    ] = None,
+    calibration: CalibrationOption = None,
     detector_width: Annotated[
         int | None, typer.Option(min=160, max=7680, help="Long side in pixels at which faces are looked for.")
     ] = None,
@@ -191,7 +195,7 @@ def search(
         since_s=since, until_s=until, resume=resume, jobs=jobs, facts=facts_of(fact), watchlist=watchlist, case=case,
         opening=_opening(case, by, urgent=urgent, justification=justification), leaves=leaves(json, report_file),
     )  # fmt: skip
-    fetch_if_missing("detector", "recogniser" if recogniser == models.default("recogniser").name else "detector")
+    fetch_for(recogniser)
     with display.SearchBars() as bars:
         outcome = batch.run(request, record, bars)
     _show(request, outcome, record, json, report_file)

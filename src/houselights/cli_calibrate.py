@@ -9,10 +9,10 @@ import typer
 
 from houselights import calibration, dataset, display, lists, models
 from houselights.calibration import Progress
-from houselights.cli_log import ready, write
-from houselights.cli_models import AcceptOption, LeaveOutOption, MiddleOption, RecogniserOption, fetch_if_missing
+from houselights.cli_log import check_writable, ready, write
+from houselights.cli_models import AcceptOption, LeaveOutOption, MiddleOption, RecogniserOption, fetch_for
 from houselights.dataset import Reading
-from houselights.errors import CalibrationError, SettingsError
+from houselights.errors import CalibrationError
 from houselights.gallery import entries
 from houselights.templates import Recogniser
 from houselights.words import count, one_in
@@ -35,7 +35,7 @@ def calibrate_command(
     how = Reading(middle, with_shots=True, leave_out=lists.read_left_out(leave_out) if leave_out else {})
     _check(images, output)
     model = models.recogniser(recogniser, accept_licence=accept_licence)
-    fetch_if_missing("detector", "recogniser" if model.default else "detector")
+    fetch_for(recogniser)
     network = Recogniser(model, models.path_of(model))
     record = ready()
     progress = Progress(record, images, model, how)
@@ -68,7 +68,4 @@ def _check(images: Path, output: Path) -> None:
     if people < calibration.FEWEST:
         msg = f"'{images}' has {people} people, too few to calibrate on: expected {calibration.FEWEST} or more"
         raise CalibrationError(msg, hint="a thousand people show rates down to 6e-6")
-    if output.is_dir() or not output.absolute().parent.is_dir():
-        raise SettingsError(
-            f"'{output}' cannot be written: expected a file in a folder that exists", hint="make it first"
-        )
+    check_writable(output)

@@ -18,7 +18,7 @@ from houselights import watchlist as watchlists
 from houselights.case import Case, Opening, Scope
 from houselights.cli_actor import ByOption as SignedByOption
 from houselights.cli_actor import passphrase, signer
-from houselights.cli_log import one_of, ready, seconds_of, write
+from houselights.cli_log import deliver, deliver_page, one_of, ready, seconds_of
 from houselights.entry import ERASED_WORDS
 from houselights.errors import FootageError, SettingsError
 from houselights.facts import Value, read_fact
@@ -49,6 +49,11 @@ FactOption = Annotated[
     list[str] | None,
     typer.Option(help="Stated of this use, for the rules: consent=written. May be repeated.", metavar="NAME=VALUE"),
 ]
+CaseOption = Annotated[str | None, typer.Option(help="An open case: the first digits of its number.", metavar="NUMBER")]
+JsonOption = Annotated[Path | None, typer.Option(help="Write the result as JSON; - is stdout.", metavar="FILE")]
+ReportOption = Annotated[
+    Path | None, typer.Option("--report", help="Write the result as one HTML file.", metavar="FILE.html")
+]
 JustificationOption = Annotated[str, typer.Option(help="Why a minor has to be looked for.")]
 MOMENTS = ["%Y-%m-%d", TIME]
 
@@ -61,6 +66,13 @@ def facts_of(stated: list[str] | None) -> dict[str, Value]:
 def leaves(*files: Path | None) -> bool:
     """Whether what is found leaves the screen: into a file, or into another program."""
     return any(files) or not sys.stdout.isatty()
+
+
+def ways(as_json: Path | None, report_file: Path | None) -> list[str]:
+    """How what is found is about to be shown, in the words of the record."""
+    shown = "pipe" if leaves() else "terminal"
+    how = {shown: str(as_json) != "-", "json": as_json is not None, "report": report_file is not None}
+    return [name for name, wanted in how.items() if wanted]
 
 
 def in_case(record: Record, case: str | None, purpose: str | None, basis: str | None, by: str | None) -> Authority:
@@ -269,18 +281,10 @@ def show_results(
 
 def hand_out(use: Use, case: Case, kept: Kept, as_json: Path | None, report_file: Path | None) -> None:
     """Show what was found, after the rules allowed it and an entry says so."""
-    shown = "pipe" if leaves() else "terminal"
-    how = {shown: str(as_json) != "-", "json": as_json is not None, "report": report_file is not None}
-    results.opened(use, case, kept, [name for name, wanted in how.items() if wanted])
-    if str(as_json) == "-":
-        sys.stdout.write(kept.result.to_json())
-    else:
-        display.result(kept.result)
-    if as_json is not None and str(as_json) != "-":
-        write(as_json, kept.result.to_json().encode())
+    results.opened(use, case, kept, ways(as_json, report_file))
+    deliver(kept.result.to_json, lambda: display.result(kept.result), as_json)
     if report_file is not None:
-        write(report_file, report.render(kept.result, kept.subjects, kept.pictures).encode())
-        display.say(f"report: {display.shown(report_file.resolve().as_uri())}")
+        deliver_page(report.render(kept.result, kept.subjects, kept.pictures), report_file)
     elif kept.result.candidates and case.is_approved:
         number = case.number[:8]
         display.say(f"the candidates beside the references: houselights case results {number} --report FILE.html")

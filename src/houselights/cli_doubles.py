@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,15 +14,19 @@ from houselights.cli_actor import ByOption, signer
 from houselights.cli_case import (
     AuthorisedByOption,
     BasisOption,
+    CaseOption,
     FactOption,
+    JsonOption,
     JustificationOption,
+    ReportOption,
     WatchlistOption,
     facts_of,
     in_case,
     leaves,
+    ways,
 )
-from houselights.cli_log import ready, write
-from houselights.cli_models import AcceptOption, RecogniserOption, fetch_if_missing
+from houselights.cli_log import deliver, deliver_page, ready
+from houselights.cli_models import AcceptOption, CalibrationOption, RecogniserOption, fetch_for
 from houselights.doubles import Asking, Outcome
 from houselights.errors import SettingsError
 from houselights.twins import Doubles, Lookalikes
@@ -32,14 +35,6 @@ from houselights.types import Purpose
 GalleryArgument = Annotated[
     Path | None, typer.Argument(help="One folder a person with photographs, or one photograph a person.")
 ]
-JsonOption = Annotated[Path | None, typer.Option(help="Write the result as JSON; - is stdout.", metavar="FILE")]
-ReportOption = Annotated[
-    Path | None, typer.Option("--report", help="Write the result as one HTML file.", metavar="FILE.html")
-]
-CalibrationOption = Annotated[
-    Path | None, typer.Option(help="A calibration in place of the built-in one.", metavar="FILE")
-]
-CaseOption = Annotated[str | None, typer.Option(help="An open case: the first digits of its number.", metavar="NUMBER")]
 
 
 class _Bars(display.SearchBars):
@@ -81,7 +76,7 @@ def lookalikes_command(
         recogniser=recogniser, accept_licence=accept_licence, calibration=calibration, facts=facts_of(fact), case=case,
         opening=Opening(justification=justification, by=signer(by)), leaves=leaves(json, report_file),
     )  # fmt: skip
-    _fetch(recogniser)
+    fetch_for(recogniser)
     with _Bars() as bars:
         outcome = comparing.lookalikes(request, record, bars)
     _hand_out(outcome, json, report_file)
@@ -109,32 +104,18 @@ def doubles_command(
         recogniser=recogniser, accept_licence=accept_licence, calibration=calibration, facts=facts_of(fact),
         leaves=leaves(json, report_file),
     )  # fmt: skip
-    _fetch(recogniser)
+    fetch_for(recogniser)
     with _Bars() as bars:
         outcome = comparing.doubles(asking, record, bars)
     _hand_out(outcome, json, report_file)
 
 
-def _fetch(recogniser: str) -> None:
-    fetch_if_missing("detector", "recogniser" if recogniser == models.default("recogniser").name else "detector")
-
-
 def _hand_out(outcome: Outcome, json: Path | None, report_file: Path | None) -> None:
     """Show what was found, after the rules allowed it and an entry says so."""
-    shown = "pipe" if leaves() else "terminal"
-    how = {shown: str(json) != "-", "json": json is not None, "report": report_file is not None}
-    comparing.opened(outcome, [name for name, wanted in how.items() if wanted])
-    result = outcome.result
-    if str(json) == "-":
-        sys.stdout.write(result.to_json())
-    else:
-        _show(result)
-    if json is not None and str(json) != "-":
-        write(json, result.to_json().encode())
+    comparing.opened(outcome, ways(json, report_file))
+    deliver(outcome.result.to_json, lambda: _show(outcome.result), json)
     if report_file is not None:
-        page = comparing.render(outcome, models.path_of(models.default("detector")))
-        write(report_file, page.encode())
-        display.say(f"report: {display.shown(report_file.resolve().as_uri())}")
+        deliver_page(comparing.render(outcome, models.path_of(models.default("detector"))), report_file)
     case = outcome.case
     display.say(f"case {case.number[:8]}: {case.state(cases.now(outcome.use.record))}, until {case.until}")
     display.say("nothing of this is kept: what was written to files is yours to delete")

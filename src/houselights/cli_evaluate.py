@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,8 +22,15 @@ from houselights import (
     odds,
     verification,
 )
-from houselights.cli_log import ready, write
-from houselights.cli_models import AcceptOption, LeaveOutOption, MiddleOption, RecogniserOption, fetch_if_missing
+from houselights.cli_log import check_writable, deliver, deliver_page, ready
+from houselights.cli_models import (
+    AcceptOption,
+    CalibrationOption,
+    LeaveOutOption,
+    MiddleOption,
+    RecogniserOption,
+    fetch_for,
+)
 from houselights.dataset import Dataset, Reading
 from houselights.errors import CalibrationError, SettingsError
 from houselights.evaluation import Evaluation
@@ -133,9 +139,7 @@ def identification_command(
 def odds_command(
     *,
     images: ImagesOption,
-    calibration: Annotated[
-        Path | None, typer.Option(help="A calibration in place of the built-in one.", metavar="FILE")
-    ] = None,
+    calibration: CalibrationOption = None,
     rates: RatesOption = ALL_RATES,
     firsts: FirstsOption = False,
     middle: MiddleOption = False,
@@ -198,7 +202,7 @@ def _check_folders(*folders: Path | None) -> None:
 
 def _network(name: str, *, accept_licence: bool) -> Recogniser:
     model = models.recogniser(name, accept_licence=accept_licence)
-    fetch_if_missing("detector", "recogniser" if model.default else "detector")
+    fetch_for(name)
     return Recogniser(model, models.path_of(model))
 
 
@@ -234,9 +238,8 @@ def check_outputs(json: Path | None, report: Path | None) -> None:
         SettingsError: a folder is not there, or the page needs charts and matplotlib is not installed.
     """
     for file in (json, report):
-        if file is not None and str(file) != "-" and (file.is_dir() or not file.absolute().parent.is_dir()):
-            msg = f"'{file}' cannot be written: expected a file in a folder that exists"
-            raise SettingsError(msg, hint="make the folder first")
+        if file is not None and str(file) != "-":
+            check_writable(file)
     if report is not None:
         charts.ready()
 
@@ -247,15 +250,9 @@ def show(evaluation: Evaluation, json: Path | None, report: Path | None) -> None
     Raises:
         SettingsError: a file cannot be written.
     """
-    if str(json) == "-":
-        sys.stdout.write(evaluation.to_json())
-    else:
-        _print(evaluation)
-    if json is not None and str(json) != "-":
-        write(json, evaluation.to_json().encode())
+    deliver(evaluation.to_json, lambda: _print(evaluation), json)
     if report is not None:
-        write(report, assessment.render(evaluation).encode())
-        display.say(f"report: {display.shown(report.resolve().as_uri())}")
+        deliver_page(assessment.render(evaluation), report)
 
 
 def _print(evaluation: Evaluation) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -400,3 +400,38 @@ def write(file: Path, content: bytes) -> None:
     except OSError as fault:
         msg = f"'{file}' cannot be written: {fault.strerror or fault}"
         raise SettingsError(msg, hint="name a file in a folder that exists and that you may write to") from fault
+
+
+def check_writable(file: Path) -> None:
+    """Return if a file can be written there, as far as can be known before the work.
+
+    Raises:
+        SettingsError: it is a folder, or its folder is not there.
+    """
+    if file.is_dir() or not file.absolute().parent.is_dir():
+        msg = f"'{file}' cannot be written: expected a file in a folder that exists"
+        raise SettingsError(msg, hint="make the folder first")
+
+
+def deliver(document: Callable[[], str], show: Callable[[], None], as_json: Path | None) -> None:
+    """What was found: shown, or as JSON on stdout where `as_json` is `-`; and in the file of that name, if any.
+
+    Raises:
+        SettingsError: the file cannot be written.
+    """
+    if str(as_json) == "-":
+        sys.stdout.write(document())
+    else:
+        show()
+    if as_json is not None and str(as_json) != "-":
+        write(as_json, document().encode())
+
+
+def deliver_page(page: str, file: Path) -> None:
+    """Write an HTML page, and say where it opens.
+
+    Raises:
+        SettingsError: it cannot be written.
+    """
+    write(file, page.encode())
+    display.say(f"report: {display.shown(file.resolve().as_uri())}")

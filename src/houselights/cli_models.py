@@ -20,6 +20,9 @@ LeaveOutOption = Annotated[
     Path | None,
     typer.Option("--leave-out", help="Photographs with wrong labels: a file name and a reason a line.", metavar="FILE"),
 ]
+CalibrationOption = Annotated[
+    Path | None, typer.Option("--calibration", help="A calibration in place of the built-in one.", metavar="FILE")
+]
 MiddleOption = Annotated[
     bool, typer.Option("--middle", help="Of several faces take the one nearest to the middle, as LFW means it.")
 ]
@@ -33,6 +36,11 @@ def fetch_if_missing(*roles: models.Role) -> None:
             display.say(f"fetching {model.name} ({model.licence}), once: {model.note}")
             with display.download(model.name) as bar:
                 models.fetch(model, bar, beside=wanted)
+
+
+def fetch_for(recogniser: str) -> None:
+    """Fetch what a recogniser of that name, or file, is used with, and itself where it is the default one."""
+    fetch_if_missing("detector", "recogniser" if recogniser == models.default("recogniser").name else "detector")
 
 
 @models_app.command("list")
