@@ -17,7 +17,8 @@ from test_cast import WEIGHTS, draw_portrait, find_drawn_face, openpeople
 
 from houselights.cast import Cast, read_cast
 from houselights.errors import CastError, SettingsError
-from houselights.event import Event, EventSettings, Face, make, read_truth
+from houselights.event import Event, EventSettings, make, read_truth
+from houselights.truth import Face
 from houselights.types import UInt8
 
 __all__ = ["openpeople"]

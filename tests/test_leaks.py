@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from houselights import leaks
 from houselights.errors import ReleaseError, SettingsError
 from houselights.evaluation import Evaluation, Figure
-from houselights.event import Event, EventSettings, Face, Frame, Participant, Walk, read_truth
+from houselights.event import Event, EventSettings, Participant, Walk, read_truth
 from houselights.manifest import Place, TrackUse
+from houselights.truth import Face, Frame
 
 FACE = (20.0, 20.0, 20.0, 20.0)
 SIZE = (80, 100)

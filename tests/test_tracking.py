@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from houselights import tracking
 from houselights.errors import SettingsError
 from houselights.evaluation import Evaluation, Figure
-from houselights.event import Face, Frame
 from houselights.tracking import Followed, Rule, TrackingScores
+from houselights.truth import Face, Frame
 
 Box = tuple[float, float, float, float]
 

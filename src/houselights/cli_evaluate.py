@@ -35,7 +35,8 @@ from houselights.dataset import Dataset, Reading
 from houselights.errors import CalibrationError, SettingsError
 from houselights.evaluation import Evaluation
 from houselights.templates import Recogniser
-from houselights.verification import FEW_PEOPLE, persons
+from houselights.verification import FEW_PEOPLE
+from houselights.words import persons
 
 FEWEST = FEW_PEOPLE  # people of a folder: what is measured on one or two of them says who looks like whom
 

@@ -48,7 +48,7 @@ def impostors(templates: Float32, people: Index, keep: int) -> Impostors:
         CalibrationError: a template is no number, or there are no two people.
     """
     check(templates)
-    return _counted(_triangle(templates, people), keep)
+    return _counted(_blocks(templates, people, templates, people, halved=True), keep)
 
 
 def between(probes: Float32, probe_people: Index, others: Float32, other_people: Index, keep: int) -> Impostors:
@@ -59,7 +59,7 @@ def between(probes: Float32, probe_people: Index, others: Float32, other_people:
     """
     check(probes)
     check(others)
-    return _counted(_rectangle(probes, probe_people, others, other_people), keep)
+    return _counted(_blocks(probes, probe_people, others, other_people, halved=False), keep)
 
 
 def genuine(templates: Float32, people: Index, most: int) -> Genuine:
@@ -91,21 +91,13 @@ _Block = tuple[NDArray[np.float32], NDArray[np.bool_], int, int]
 """Scores, which of them count, and the rows that the block begins at."""
 
 
-def _triangle(templates: Float32, people: Index) -> Iterator[_Block]:
-    for row in range(0, len(templates), BLOCK):
-        one = templates[row : row + BLOCK]
-        for column in range(row, len(templates), BLOCK):
-            other = templates[column : column + BLOCK]
-            wanted = people[row : row + BLOCK, None] != people[None, column : column + BLOCK]
-            if row == column:
-                wanted = np.triu(wanted, 1)
-            yield one @ other.T, wanted, row, column
-
-
-def _rectangle(probes: Float32, who: Index, others: Float32, whose: Index) -> Iterator[_Block]:
+def _blocks(probes: Float32, who: Index, others: Float32, whose: Index, *, halved: bool) -> Iterator[_Block]:
+    """All pairs of probes with others who are somebody else; where both are the same, each pair once."""
     for row in range(0, len(probes), BLOCK):
-        for column in range(0, len(others), BLOCK):
+        for column in range(row if halved else 0, len(others), BLOCK):
             wanted = who[row : row + BLOCK, None] != whose[None, column : column + BLOCK]
+            if halved and row == column:
+                wanted = np.triu(wanted, 1)
             yield probes[row : row + BLOCK] @ others[column : column + BLOCK].T, wanted, row, column
 
 

@@ -99,10 +99,10 @@ class Dataset:
         same = genuine(self.templates, self.people, MOST).scores
         if len(same) < SHOWN:
             return []
-        found = impostors(self.templates, self.people, 4096)
+        found, middle = impostors(self.templates, self.people, 4096), float(np.median(same))
         best: dict[tuple[int, int], tuple[Path, Path, float]] = {}
         for (one, other), score in zip(found.pairs, found.scores, strict=True):
-            if score < np.median(same):
+            if score < middle:
                 break
             who = (int(min(self.people[one], self.people[other])), int(max(self.people[one], self.people[other])))
             best.setdefault(who, (self.files[one], self.files[other], round(float(score), 3)))

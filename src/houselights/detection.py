@@ -26,7 +26,6 @@ from houselights.footage import Facts, Footage, Tally
 from houselights.frame import Frame
 from houselights.heads import SURE, Finder, Look, Recall, grown, looks
 from houselights.interval import draws, interval, spread
-from houselights.lists import Frame as ListedFrame
 from houselights.lists import check_truth, read_boxes, read_mot_tracks, read_mot_truth
 from houselights.quality import measure
 from houselights.result import Refusal
@@ -34,6 +33,7 @@ from houselights.sampling import Sampler, Sampling
 from houselights.scan import Looks
 from houselights.tracking import RULE, Followed, assign, overlap_of
 from houselights.tracks import Track, Tracker
+from houselights.truth import Frame as TrueFrame
 from houselights.types import Faces, Float32, Float64
 
 HEIGHTS = (0, 8, 16, 24, 40, 80)
@@ -402,7 +402,7 @@ def listed(truth: Path, tracks: Path) -> Followed:
     if truth.suffix.lower() != ".json":
         frames = read_mot_truth(truth)
         bare = {int(number) for trail in found for number in trail.ticks} - {frame.ticks for frame in frames}
-        more = (ListedFrame(number, ()) for number in bare)
+        more = (TrueFrame(number, ()) for number in bare)
         return Followed(name, sorted((*frames, *more), key=lambda frame: frame.ticks), found)
     event = read_truth(truth)
     check_truth(truth, event.frames)

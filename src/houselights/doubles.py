@@ -15,14 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from houselights import __version__, batch, cases, intake, models, photograph, policy, twins
-from houselights.batch import BREAKS, Request, Sought, Watcher
+from houselights.batch import Request, Sought, Watcher
 from houselights.case import Case, Scope, check_film
 from houselights.errors import GalleryError, PhotographError, PolicyError
 from houselights.facts import Value
-from houselights.gallery import Enroller, Entry, Gallery, Reference, entries, still
+from houselights.gallery import Enroller, Entry, Gallery, Reference, entries
 from houselights.listing import bounded
 from houselights.page import template
-from houselights.pictures import Picture
+from houselights.pictures import cut_reference
 from houselights.policy import Known
 from houselights.portrait import Cutter
 from houselights.record import Record, Use
@@ -244,7 +244,7 @@ def render(outcome: Outcome, detector_path: Path) -> str:
         files = [file for pair in result.pairs[:PICTURED] for file in pair.photographs]
     else:
         files = [result.photograph, *(near.photograph for near in result.nearest)]
-    pictures = {file: _picture(outcome.references[file], cutter) for file in dict.fromkeys(files)}
+    pictures = {file: cut_reference(outcome.references[file], cutter, "compared") for file in dict.fromkeys(files)}
     return template("doubles.html").render(
         result=result,
         made=result.made,
@@ -254,19 +254,6 @@ def render(outcome: Outcome, detector_path: Path) -> str:
         asker=ASKER,
         version=__version__,
     )
-
-
-def _picture(reference: Reference, cutter: Cutter) -> Picture:
-    if reference.jpeg is not None:
-        return Picture(reference.jpeg)
-    try:
-        content = photograph.contents(reference.file)
-        if hashlib.sha256(content).hexdigest() != reference.sha256:
-            return Picture(None, reason="the photograph was changed after it was compared")
-        cut = next(cutter.cut(still(photograph.decode(content)), reference.box[None]))
-    except BREAKS as fault:
-        return Picture(None, reason=f"the photograph could not be read again: {fault}")
-    return Picture(cut.jpeg, cut.covered)
 
 
 def _now() -> str:

@@ -26,36 +26,14 @@ from houselights.cast import Cast, Cutout
 from houselights.errors import SettingsError
 from houselights.scene import PALETTES, Scene, draw_scene, silhouette
 from houselights.script import CODECS, TICKS, EventSettings, Pose, Script, check, pose, write_script
+from houselights.truth import Box, Face, Frame
 from houselights.types import Float64, UInt8
 
-__all__ = ["Event", "EventSettings", "Face", "Frame", "Participant", "Walk", "make", "read_truth"]
+__all__ = ["Event", "EventSettings", "Participant", "Walk", "make", "read_truth"]
 
 SCHEMA = "houselights/event/1"
 HALF = 0.5
 """The visible share from which on a face counts as seen."""
-Box = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Face:
-    """One face in one frame."""
-
-    person: str
-    walk: int
-    box: Box
-    """Left, top, width, height in pixels of the upright frame; it can reach beyond the frame."""
-    visible: float
-    """The share of the box that neither people, things nor the frame's edge hide, 0 to 1."""
-    turn: float
-    """0 frontal to 1 profile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One frame and every face whose box touches it, hidden ones too."""
-
-    ticks: int
-    faces: tuple[Face, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from houselights.errors import CalibrationError, SettingsError
 from houselights.evaluation import Figure, Table
 from houselights.interval import bounds, few, unsupported
 from houselights.lists import cut, text_of
-from houselights.verification import FEW_PEOPLE, KEPT, Compared, named, persons
-from houselights.words import count, name_of
+from houselights.verification import FEW_PEOPLE, KEPT, Compared, named
+from houselights.words import count, name_of, persons
 
 HEADERS = (("person", "label"), ("person", "attribute", "label"))
 EXPECTED = "expected person,label or person,attribute,label"

@@ -15,8 +15,8 @@ from houselights.interval import SEED, bounds, draws, few, reaching, resampled, 
 from houselights.result import Refusal
 from houselights.templates import fuse
 from houselights.types import Float32, Float64, UInt8
-from houselights.verification import FEW_PEOPLE, named, persons
-from houselights.words import count
+from houselights.verification import FEW_PEOPLE, named
+from houselights.words import count, persons
 
 FPIRS = (0.1, 0.03, 0.01, 0.003, 0.001)
 RANKS = 50

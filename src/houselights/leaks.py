@@ -20,7 +20,7 @@ from houselights.cover import Fill, Picture, picture_of
 from houselights.detection import COVERED, is_inside, share_of
 from houselights.errors import SettingsError
 from houselights.evaluation import Evaluation, Figure, Table
-from houselights.event import Event, Face, Frame, read_truth
+from houselights.event import Event, read_truth
 from houselights.footage import Footage, Tally
 from houselights.interval import interval
 from houselights.ledger import PLACE_S
@@ -28,6 +28,7 @@ from houselights.lists import check_truth
 from houselights.manifest import Manifest, Place, TrackUse, box_at
 from houselights.manifest import read as read_manifest
 from houselights.tracking import RULE
+from houselights.truth import Box, Face, Frame
 from houselights.types import UInt8
 
 HEIGHT = 16.0
@@ -39,7 +40,6 @@ AROUND = 2.0
 NEAR = 12  # levels of 255 by which an encoder may leave the colour of a cover; of skin, none lay so near grey all over
 HALF_S = 0.5
 """Seconds for which somebody who may be seen has to be seen to count as kept."""
-Box = tuple[float, float, float, float]
 Mask = NDArray[np.bool_]
 Walk = tuple[str, int]
 Progress = Callable[[int, int], None]

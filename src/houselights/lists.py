@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houselights.errors import SettingsError
-from houselights.tracking import LARGEST, TrueFace, TrueFrame
+from houselights.tracking import LARGEST
+from houselights.truth import Box, Face, Frame
 from houselights.types import Float32, Float64
 
 LARGEST_LIST = 1 << 27  # bytes: some million lines
@@ -26,7 +27,6 @@ MOST_FRAMES = 100_000_000  # the highest number that a frame of a list may have:
 DEEPEST = 50  # elements in each other
 LONGEST = 1000  # characters of a value
 DIGITS = 9  # of a whole number
-Box = tuple[float, float, float, float]
 """Left, top, width, height in pixels."""
 
 
@@ -115,27 +115,6 @@ def contents(path: Path, what: str, most: int, hint: str) -> bytes:
 
 
 # MOT Challenge
-
-
-@dataclass(frozen=True, slots=True)
-class Face:
-    """A face of a list of truth."""
-
-    person: str
-    walk: int
-    box: Box
-    visible: float
-    """0 where the list says that it is not to be counted."""
-    turn: float
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """The faces of one frame of a list; frames without any are not there."""
-
-    ticks: int
-    """Its number, from 1."""
-    faces: tuple[Face, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -268,7 +247,7 @@ def cut(text: str) -> str:
 # truth.json
 
 
-def check_truth(path: Path, frames: Sequence[TrueFrame]) -> None:
+def check_truth(path: Path, frames: Sequence[Frame]) -> None:
     """Return if pictures can show what a truth says.
 
     Raises:
@@ -287,7 +266,7 @@ def check_truth(path: Path, frames: Sequence[TrueFrame]) -> None:
                 raise SettingsError(f"truth '{path}', frame {number}, '{cut(str(face.person))}': {fault}", hint=hint)
 
 
-def _face_fault(face: TrueFace) -> str | None:
+def _face_fault(face: Face) -> str | None:
     """What is wrong with a face of a truth, in words."""
     values: tuple[object, ...] = (*face.box, face.visible, face.turn)
     if not all(isinstance(each, (int, float)) for each in values):

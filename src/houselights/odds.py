@@ -139,11 +139,6 @@ class Calibration:
         """The calibration file."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1) + "\n"
 
-    @property
-    def lowest_of_all(self) -> float:
-        """The lowest rate that can be asked of every kind."""
-        return max(curve.lowest for curve in self.curves)
-
     def is_measured(self, kind: str) -> bool:
         """Whether there is a curve of that kind."""
         return any(curve.kind == kind for curve in self.curves)

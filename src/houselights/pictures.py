@@ -69,7 +69,8 @@ def candidate_pictures(outcome: Outcome, detector_path: Path, *, limit: int = LI
         shots.update(_shots(Path(path), digests.get(path, ""), those, cutter))
     wanted = {candidate.reference for candidate in shown}
     files = {str(each.file): each for subject in outcome.gallery.subjects for each in subject.references}
-    return Pictures(shots, {name: _reference(files[name], cutter) for name in sorted(wanted & files.keys())})
+    shown_by = sorted(wanted & files.keys())
+    return Pictures(shots, {name: cut_reference(files[name], cutter, "enrolled") for name in shown_by})
 
 
 def _shots(path: Path, sha256: str, those: list[Candidate], cutter: Cutter) -> dict[Candidate, Picture]:
@@ -105,13 +106,14 @@ def _ticks(facts: Facts, time_s: float) -> list[int]:
     return [ticks for ticks in range(low, high + 1) if facts.seconds(ticks) == time_s]
 
 
-def _reference(reference: Reference, cutter: Cutter) -> Picture:
+def cut_reference(reference: Reference, cutter: Cutter, then: str) -> Picture:
+    """The picture of a photograph that was `then` used, cut from the very bytes; or why there is none."""
     if reference.jpeg is not None:
         return Picture(reference.jpeg)
     try:
         content = photograph.contents(reference.file)
         if hashlib.sha256(content).hexdigest() != reference.sha256:
-            return Picture(None, reason="the photograph was changed after it was enrolled")
+            return Picture(None, reason=f"the photograph was changed after it was {then}")
         return _picture(next(cutter.cut(still(photograph.decode(content)), reference.box[None])))
     except BREAKS as fault:
         return Picture(None, reason=f"the photograph could not be read again: {_words(fault)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from houselights.types import Float32
 
 MARGIN = 1e-4  # matrix products differ between batch sizes by some 1e-7: what lies this near is scored again
 BLOCK = 8192
+PAIRS = 2048  # subjects whose scores with all others are held at a time
 JOIN_S = 1.0  # seconds between two candidates of one subject that still count as one appearance
 
 
@@ -155,12 +156,22 @@ def appearances(found: Iterable[Candidate]) -> tuple[Appearance, ...]:
     return tuple(merged)
 
 
+def alike(gallery: Gallery, threshold: float) -> Iterator[tuple[Subject, Subject, float]]:
+    """Each two subjects of a gallery whose score with each other reaches a threshold, and that score.
+
+    A matrix product proposes in float32, in blocks; `score` decides.
+    """
+    templates = gallery.templates
+    for start in range(0, len(templates), PAIRS):
+        rough = templates[start : start + PAIRS] @ templates[start:].T
+        for row, column in np.argwhere(np.triu(rough >= threshold - MARGIN, 1)):
+            one, other = gallery.subjects[start + row], gallery.subjects[start + column]
+            exact = score(one.template, other.template)
+            if exact >= threshold:
+                yield one, other, exact
+
+
 def lookalikes(gallery: Gallery, threshold: float, calibration: Calibration) -> tuple[Lookalikes, ...]:
     """Pairs of subjects that reach the threshold against each other: a candidate for one may be the other."""
-    proposed = np.argwhere(np.triu(gallery.templates @ gallery.templates.T, 1) >= threshold - MARGIN)
-    pairs = [(gallery.subjects[int(i)], gallery.subjects[int(j)]) for i, j in proposed]
-    scored = [(one, other, score(one.template, other.template)) for one, other in pairs]
-    found = [
-        Lookalikes(a.name, b.name, value, calibration.fmr_at(value)) for a, b, value in scored if value >= threshold
-    ]
+    found = [Lookalikes(a.name, b.name, value, calibration.fmr_at(value)) for a, b, value in alike(gallery, threshold)]
     return tuple(sorted(found, key=lambda pair: -pair.score))

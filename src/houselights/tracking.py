@@ -19,6 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from houselights.errors import SettingsError
 from houselights.evaluation import Chart, Evaluation, Figure, Series, Table
 from houselights.interval import draws, interval, spread
+from houselights.truth import Face, Frame
 from houselights.types import Float32, Float64
 
 LARGEST = 1e6  # pixels: no picture has more on a side
@@ -50,42 +51,6 @@ LEVELS = np.arange(1, 20) / 20
 """Overlaps 0.05 to 0.95, at which HOTA is taken."""
 FEW = 10  # walks or sequences: an interval over fewer is too narrow
 _HELD = 1000.0  # more than any sum of overlaps in a frame: a link that still holds is never given up for a better one
-
-
-class TrueFace(Protocol):
-    """A face as the truth of an event has it."""
-
-    @property
-    def person(self) -> str:
-        """Whose it is."""
-
-    @property
-    def walk(self) -> int:
-        """Which time that the person is in the picture: to come back is to be somebody new for a tracker."""
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Left, top, width, height in pixels."""
-
-    @property
-    def visible(self) -> float:
-        """0 to 1."""
-
-    @property
-    def turn(self) -> float:
-        """0 frontal to 1 profile."""
-
-
-class TrueFrame(Protocol):
-    """All faces of a frame as the truth has them."""
-
-    @property
-    def ticks(self) -> int:
-        """When."""
-
-    @property
-    def faces(self) -> Sequence[TrueFace]:
-        """The hidden ones too."""
 
 
 class Trail(Protocol):
@@ -192,7 +157,7 @@ def pooled(scores: Iterable[TrackingScores]) -> TrackingScores:
     return reduce(add, scores)
 
 
-def tracking(frames: Sequence[TrueFrame], tracks: Iterable[Trail], rule: Rule = RULE) -> TrackingScores:
+def tracking(frames: Sequence[Frame], tracks: Iterable[Trail], rule: Rule = RULE) -> TrackingScores:
     """How tracks follow the faces of those frames that were analysed; the others are to be left out of `frames`.
 
     Raises SettingsError when a track saw something at a time that none of the frames has.
@@ -202,7 +167,7 @@ def tracking(frames: Sequence[TrueFrame], tracks: Iterable[Trail], rule: Rule = 
 
 
 def by_walk(
-    frames: Sequence[TrueFrame], tracks: Iterable[Trail], rule: Rule = RULE
+    frames: Sequence[Frame], tracks: Iterable[Trail], rule: Rule = RULE
 ) -> tuple[list[TrackingScores], TrackingScores]:
     """The counts of each walk that was asked for, and of what is no walk's: frames and false boxes. Their sum is all.
 
@@ -241,7 +206,7 @@ class _Scene:
     """(people, tracks) intersection over union."""
 
 
-def _scenes(frames: Sequence[TrueFrame], tracks: Iterable[Trail], rule: Rule) -> list[_Scene]:
+def _scenes(frames: Sequence[Frame], tracks: Iterable[Trail], rule: Rule) -> list[_Scene]:
     found: dict[int, list[tuple[int, Float32]]] = {frame.ticks: [] for frame in frames}
     for track in tracks:
         for ticks, box in zip(track.ticks.tolist(), track.boxes, strict=True):
@@ -260,7 +225,7 @@ def _scenes(frames: Sequence[TrueFrame], tracks: Iterable[Trail], rule: Rule) ->
     return scenes
 
 
-def is_asked(face: TrueFace, rule: Rule = RULE) -> bool:
+def is_asked(face: Face, rule: Rule = RULE) -> bool:
     """Whether a face is visible enough, not turned too far aside and not too low to be asked for."""
     return face.visible >= rule.visible and face.turn <= rule.turn and face.box[3] >= rule.height
 
@@ -400,7 +365,7 @@ class Followed:
     """One sequence: what is true of it, and the tracks that somebody made of it."""
 
     name: str
-    frames: Sequence[TrueFrame]
+    frames: Sequence[Frame]
     """Those that were analysed."""
     tracks: Sequence[Trail]
 

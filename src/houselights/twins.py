@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -16,11 +15,10 @@ import numpy as np
 from houselights.gallery import Gallery, Subject
 from houselights.odds import Calibration, Rate
 from houselights.result import ModelUse, RecordUse, Refusal, Threshold
-from houselights.search import MARGIN, score
-from houselights.words import count, one_in, rate_words
+from houselights.search import MARGIN, alike, score
+from houselights.words import count, one_in, persons, rate_words
 
 LOOKALIKES, DOUBLES = "houselights/lookalikes/1", "houselights/doubles/1"
-BLOCK = 2048  # people whose scores with all others are held at a time
 TWICE = 0.01
 """Taken for granted: one in a hundred people of a gallery stands in it under a second name."""
 SELDOM = 1e-5
@@ -31,8 +29,28 @@ NEAR = 0.9  # a score whose rate is lower than so much of the one asked for is t
 HALF = 0.5  # a median: half of all galleries have a nearer stranger
 
 
+class Rated:
+    """Something with a rate, in words."""
+
+    __slots__ = ()
+    fmr: float
+    high: float
+    how: str
+
+    @property
+    def rate(self) -> str:
+        """How often strangers score so."""
+        said = self.high if self.how == "bound" else self.fmr
+        return "too many to be measured" if self.fmr >= 1 else f"{_about(self.how)} 1 in {one_in(said):,}"
+
+    @property
+    def bound(self) -> str:
+        """The upper bound of that."""
+        return f"1 in {one_in(self.high):,}"
+
+
 @dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Rated):
     """Two people of one gallery who could be taken for each other."""
 
     one: str
@@ -52,19 +70,9 @@ class Pair:
     twice: bool
     """Whether one person under two names, or twins, are more likely than two strangers; see `is_twice`."""
 
-    @property
-    def rate(self) -> str:
-        """How often two strangers score so, in words."""
-        return _rate(self)
-
-    @property
-    def bound(self) -> str:
-        """The upper bound of that, in words."""
-        return _bound(self)
-
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class Near(Rated):
     """Somebody who looks like the person who asks."""
 
     rank: int
@@ -81,16 +89,6 @@ class Near:
     """How many of as many unrelated people as were compared would be so near or nearer."""
     twice: bool
     """Whether another photograph of who asks, under another name, is more likely than a stranger."""
-
-    @property
-    def rate(self) -> str:
-        """How often a stranger scores so, in words."""
-        return _rate(self)
-
-    @property
-    def bound(self) -> str:
-        """The upper bound of that, in words."""
-        return _bound(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +197,7 @@ class Doubles:
     def summary(self) -> str:
         """What was compared, and what was left out."""
         people, own = self.made.gallery, f"{count(self.left_out, 'photograph')} of their own left out"
-        others = "1 person" if people.people == 1 else f"{people.people:,} people"
-        return f"Compared with {others} by {count(people.photographs, 'photograph')}; {own}."
+        return f"Compared with {persons(people.people)} by {count(people.photographs, 'photograph')}; {own}."
 
     def by_strangers(self, near: Near) -> str:
         """How many unrelated people would be expected to be so near."""
@@ -222,30 +219,24 @@ def pairs_of(people: int) -> int:
 
 
 def pairs(gallery: Gallery, threshold: float, calibration: Calibration) -> tuple[Pair, ...]:
-    """Every pair of subjects whose score reaches the threshold, the highest first.
-
-    A matrix product proposes in float32, `search.score` decides.
-    """
+    """Every pair of subjects whose score reaches the threshold, the highest first."""
     compared = pairs_of(len(gallery.subjects))
     found = []
-    for i, j in _proposed(gallery, threshold - MARGIN):
-        one, other = gallery.subjects[i], gallery.subjects[j]
-        exact = score(one.template, other.template)
-        if exact >= threshold:
-            rate = calibration.rate(exact)
-            found.append(
-                Pair(
-                    one=one.name,
-                    other=other.name,
-                    photographs=_closest(one, other),
-                    score=exact,
-                    fmr=rate.fmr,
-                    high=rate.high,
-                    how=rate.how,
-                    expected=compared * rate.said,
-                    twice=is_twice(rate, len(gallery.subjects) - 1),
-                )
+    for one, other, exact in alike(gallery, threshold):
+        rate = calibration.rate(exact)
+        found.append(
+            Pair(
+                one=one.name,
+                other=other.name,
+                photographs=_closest(one, other),
+                score=exact,
+                fmr=rate.fmr,
+                high=rate.high,
+                how=rate.how,
+                expected=compared * rate.said,
+                twice=is_twice(rate, len(gallery.subjects) - 1),
             )
+        )
     return tuple(sorted(found, key=lambda pair: (-pair.score, pair.one, pair.other)))
 
 
@@ -325,27 +316,9 @@ def _about(how: str) -> str:
     return "at most" if how == "bound" else "about"
 
 
-def _rate(found: Pair | Near) -> str:
-    said = found.high if found.how == "bound" else found.fmr
-    return "too many to be measured" if found.fmr >= 1 else f"{_about(found.how)} 1 in {one_in(said):,}"
-
-
-def _bound(found: Pair | Near) -> str:
-    return f"1 in {one_in(found.high):,}"
-
-
 def _up(expected: float) -> int:
     """A number of people or pairs, rounded so that strangers never seem fewer."""
     return max(1, math.ceil(round(expected, 6)))
-
-
-def _proposed(gallery: Gallery, least: float) -> Iterator[tuple[int, int]]:
-    """Places of two subjects, the first before the second, who may reach a score."""
-    templates = gallery.templates
-    for start in range(0, len(templates), BLOCK):
-        rough = templates[start : start + BLOCK] @ templates[start:].T
-        for row, column in np.argwhere(np.triu(rough >= least, 1)):
-            yield start + int(row), start + int(column)
 
 
 def _closest(one: Subject, other: Subject) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from houselights.interval import bounds, draws, few, interval, reaching, resampl
 from houselights.lists import Pair
 from houselights.photograph import SUFFIXES
 from houselights.types import Float64, UInt8
-from houselights.words import count
+from houselights.words import count, persons
 
 RATES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 KEPT = 500_000  # the highest comparisons of different people that are drawn anew; below them the threshold is held
@@ -313,11 +313,6 @@ def _accuracy(compared: Compared, pairs: Sequence[Pair]) -> tuple[tuple[Figure, 
     note = "at the threshold that judges most of these pairs rightly"
     figure = Figure("pairs judged rightly", best.share, low, high, best.right, best.pairs, best.threshold, note)
     return (figure,), _missing(lost)
-
-
-def persons(number: int) -> str:
-    """`1 person`, `1,234 people`."""
-    return "1 person" if number == 1 else f"{number:,} people"
 
 
 def named(words: str, names: Sequence[str]) -> str:

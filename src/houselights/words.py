@@ -62,6 +62,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def persons(number: int) -> str:
+    """`1 person`, `1,234 people`."""
+    return "1 person" if number == 1 else f"{number:,} people"
+
+
 def visible(value: object) -> object:
     """Text in which every control, direction and half character is spelt out; anything else as it is."""
     if type(value) is not str:  # what the template engine has made safe is a subclass of str
