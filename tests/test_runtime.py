@@ -12,10 +12,10 @@ import pytest
 from test_faces import group, portrait
 from test_frame import frame_of
 
-from houselights import runtime
+from houselights import models, rounding, runtime
 from houselights.errors import ModelError, SettingsError
 from houselights.faces import Detector, overlap
-from houselights.runtime import VARIABLE, Inputs, Network, chosen, describe, open_network
+from houselights.runtime import PRECISION, VARIABLE, Inputs, Network, chosen, describe, in_use, open_network
 
 SHAPE = (1, 3, 192, 320)
 
@@ -130,6 +130,27 @@ def test_a_runtime_that_is_not_known_is_a_settings_error(monkeypatch: pytest.Mon
             ask()
 
 
+def test_a_precision_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """f32 always can be; 8 bits only where the ranges are known, and never where exactness is asked for."""
+    ranges = rounding.built_in(models.default("detector"))
+    monkeypatch.setenv(VARIABLE, "openvino")
+    monkeypatch.setenv(PRECISION, "f32")
+    assert in_use(exact=False, ranges=ranges)[1] == "f32"
+    monkeypatch.setenv(PRECISION, "int8")
+    assert in_use(exact=False)[1] == "f32"
+    assert in_use(exact=True, ranges=ranges)[1] == "f32"
+    monkeypatch.setenv(VARIABLE, "onnxruntime")
+    assert in_use(exact=False, ranges=ranges)[1] == "f32"
+
+
+def test_a_precision_that_is_not_known_is_a_settings_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The value is named, and so are those that are known."""
+    monkeypatch.setenv(VARIABLE, "openvino")
+    monkeypatch.setenv(PRECISION, "f16")
+    with pytest.raises(SettingsError, match="HOUSELIGHTS_PRECISION is 'f16', expected f32, bf16 or int8"):
+        in_use(exact=False)
+
+
 def test_a_runtime_that_is_not_installed_is_a_settings_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was asked for is never replaced by the other; without either, the hint says what to install."""
     monkeypatch.setattr(runtime, "_installed", lambda name: name == "onnxruntime")
@@ -173,7 +194,7 @@ def test_what_is_told_of_the_machine(each_runtime: str) -> None:
     facts = describe()
     assert each_runtime in facts["runtime"].lower().replace(" ", "")
     assert facts["cores"] == str(os.cpu_count())
-    assert facts["detector precision"] in {"f32", "bf16"}
+    assert facts["detector precision"] in {"f32", "bf16", "int8"}
     assert all(facts.values())
 
 

@@ -482,6 +482,7 @@ def _settings(facts: Facts, request: Request, rig: Rig) -> dict[str, object]:
     return {
         "detector": rig.detector_model.sha256,
         "precision": rig.uses[0].precision,
+        "ranges": rig.ranges.digest if rig.ranges else None,
         "runtime": rig.uses[0].runtime,
         "canvases": _canvases(facts, request),
         "sampling": str(request.sampling),

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from houselights import models, photograph, runtime
+from houselights import models, photograph, rounding, runtime
 from houselights.errors import FootageError, SettingsError
 from houselights.evaluation import Chart, Evaluation, Figure, Series, Table
 from houselights.event import Event, read_truth
@@ -90,7 +90,9 @@ class Way:
     def models(self) -> tuple[tuple[str, str], ...]:
         """The models as they run, for the facts of an evaluation."""
         roles: tuple[models.Role, ...] = ("detector", "second-detector") if self.release else ("detector",)
-        uses = [runtime.use(models.default(role), exact=False) for role in roles]
+        found = [models.default(role) for role in roles]
+        fast = [None if self.release else rounding.built_in(each) for each in found]
+        uses = [runtime.use(each, exact=False, ranges=of) for each, of in zip(found, fast, strict=True)]
         return tuple((use.role, f"{use.name} {use.sha256[:16]}, {use.runtime}, {use.precision}") for use in uses)
 
     def words(self) -> str:
@@ -127,7 +129,8 @@ class Finders:
             roles: dict[str, models.Role] = {"yunet": "detector", "centerface": "second-detector"}
             weights = {family: models.path_of(models.default(role)) for family, role in roles.items()}
             return Finder(weights, self._way.looks(facts))
-        return Detector(models.path_of(models.default("detector")), self._way.canvases(facts))
+        detector = models.default("detector")
+        return Detector(models.path_of(detector), self._way.canvases(facts), ranges=rounding.built_in(detector))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from houselights.frame import Frame
+from houselights.rounding import Ranges
 from houselights.runtime import Channels, Network, Outputs, open_network
 from houselights.types import Faces, Float32, Float64, UInt8
 
@@ -80,6 +81,7 @@ class Detector:
         canvases: tuple[Canvas, ...],
         *,
         family: Family | None = None,
+        ranges: Ranges | None = None,
         lowest: float = SCORE,
         smallest: float = 0.0,
     ) -> None:
@@ -89,6 +91,7 @@ class Detector:
             path: the weights.
             canvases: one or several.
             family: YuNet without it.
+            ranges: what it can be computed in 8 bits with; without them it never is.
             lowest: the score from which on a face is kept.
             smallest: the share of the picture's height from which on it is.
 
@@ -98,7 +101,7 @@ class Detector:
         self.canvases = canvases
         self._family, self._lowest, self._smallest = family or YUNET, lowest, smallest
         self._networks: tuple[Network, ...] = tuple(
-            open_network(path, (1, 3, rows, columns), nv12=self._family.channels, exact=False)
+            open_network(path, (1, 3, rows, columns), nv12=self._family.channels, exact=False, ranges=ranges)
             for columns, rows in canvases
         )
         self._reformatter = VideoReformatter()
@@ -110,7 +113,7 @@ class Detector:
 
     @property
     def precision(self) -> str:
-        """`f32` or `bf16`."""
+        """`f32`, `bf16` or `int8`."""
         return self._networks[0].precision
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Faces]]:

@@ -20,7 +20,7 @@ class ModelUse:
     runtime: str
     """For example `OpenVINO 2026.4.1 on CPU`."""
     precision: str
-    """`f32` or `bf16`."""
+    """`f32`, `bf16` or `int8`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from threading import local
 
-from houselights import models, odds, runtime
+from houselights import models, odds, rounding, runtime
 from houselights.faces import Canvas, Detector
 from houselights.models import Model
 from houselights.result import Threshold
@@ -31,11 +31,12 @@ class Rig:
         score = self.sieve.lowest
         self.threshold = Threshold(threshold_fmr, score, self.calibration.describe(), self.calibration.fmr_at(1.0))
         self.detector_path = models.path_of(self.detector_model)
+        self.ranges = rounding.built_in(self.detector_model)
         self._recogniser_model, self._recogniser_path = chosen, models.path_of(chosen)
         self._threads = local()
         self.compiling_s = 0.0
         self.uses = (
-            runtime.use(self.detector_model, exact=False),
+            runtime.use(self.detector_model, exact=False, ranges=self.ranges),
             runtime.use(chosen, exact=True),
         )
 
@@ -52,6 +53,6 @@ class Rig:
         held: Detector | None = getattr(self._threads, "detector", None)
         if held is None or held.canvases != canvases:
             began = time.perf_counter()
-            held = self._threads.detector = Detector(self.detector_path, canvases)
+            held = self._threads.detector = Detector(self.detector_path, canvases, ranges=self.ranges)
             self.compiling_s += time.perf_counter() - began
         return held

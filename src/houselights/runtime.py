@@ -20,13 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houselights.errors import ModelError, SettingsError
-from houselights.models import Model
+from houselights.graph import join, quantise
+from houselights.models import Model, default
 from houselights.result import ModelUse
+from houselights.rounding import Ranges, built_in
 from houselights.types import Float32, UInt8
 
 Inputs = tuple[NDArray[Any], ...]
 Outputs = tuple[Float32, ...]
-Precision = Literal["f32", "bf16"]
+Precision = Literal["f32", "bf16", "int8"]
 Channels = Literal["bgr", "rgb"]
 Item = TypeVar("Item")
 
@@ -36,6 +38,8 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 SLOTS = 4  # requests under way at once: enough to keep two cores busy while the caller decodes
 VARIABLE = "HOUSELIGHTS_RUNTIME"
+PRECISION = "HOUSELIGHTS_PRECISION"
+_VNNI = 23  # OpenCV's number of AVX-512's products of 8-bit numbers: without them there is little to gain
 
 
 class Network(Protocol):
@@ -54,7 +58,14 @@ class Network(Protocol):
         """
 
 
-def open_network(path: Path, shape: tuple[int, int, int, int], *, nv12: Channels | None, exact: bool) -> Network:
+def open_network(
+    path: Path,
+    shape: tuple[int, int, int, int],
+    *,
+    nv12: Channels | None,
+    exact: bool,
+    ranges: Ranges | None = None,
+) -> Network:
     """Compile a model for inputs of `shape` (batch, channels, rows, columns).
 
     Args:
@@ -63,14 +74,16 @@ def open_network(path: Path, shape: tuple[int, int, int, int], *, nv12: Channels
         nv12: the input comes as luma (rows, columns) and chroma (rows/2, columns/2, 2); the model wants these channels,
             0 to 255. None: the input comes as the model wants it.
         exact: always f32. Otherwise bf16 where the processor computes in it.
+        ranges: what the model can be computed in 8 bits with, where the processor is made for that and not for bf16.
 
     Raises:
         ModelError: the file is not a model that takes this shape.
-        SettingsError: HOUSELIGHTS_RUNTIME names no runtime that is installed.
+        SettingsError: HOUSELIGHTS_RUNTIME names no runtime that is installed, or HOUSELIGHTS_PRECISION none there is.
     """
+    precision = in_use(exact=exact, ranges=ranges)[1]
     kind: type[_OpenVino | _OnnxRuntime] = _OpenVino if chosen() == "openvino" else _OnnxRuntime
     try:
-        return kind(path, shape, nv12=nv12, exact=exact)
+        return kind(path, shape, nv12=nv12, precision=precision, ranges=ranges if precision == "int8" else None)
     except _breaks() as fault:
         reason = str(fault).strip().splitlines() or [type(fault).__name__]
         msg = f"model '{path.name}' does not load with input {shape}: {reason[-1]}"
@@ -105,25 +118,25 @@ def _installed(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
-def in_use(*, exact: bool) -> tuple[str, Precision]:
+def in_use(*, exact: bool, ranges: Ranges | None = None) -> tuple[str, Precision]:
     """Name and version of the runtime, and the precision that a network will have on it."""
     if chosen() == "openvino":
-        return _openvino_name(), _precision(exact=exact)
+        return _openvino_name(), "f32" if exact else _precision(can_round=ranges is not None)
     return _onnxruntime_name(), "f32"
 
 
-def use(model: Model, *, exact: bool) -> ModelUse:
+def use(model: Model, *, exact: bool, ranges: Ranges | None = None) -> ModelUse:
     """What a result says of a model that is run here."""
-    return ModelUse(model.role, model.name, model.sha256, model.licence, *in_use(exact=exact))
+    return ModelUse(model.role, model.name, model.sha256, model.licence, *in_use(exact=exact, ranges=ranges))
 
 
 def describe() -> dict[str, str]:
     """Names and versions for `houselights info`: processor, runtime, precision of the detector."""
-    name, precision = in_use(exact=False)
+    name, precision = in_use(exact=False, ranges=built_in(default("detector")))
     facts = {"processor": _processor(), "cores": str(os.cpu_count()), "runtime": name, "detector precision": precision}
     if chosen() == "openvino":
-        facts["processor"] = str(_core().get_property("CPU", "FULL_DEVICE_NAME"))
-        facts["features"] = ", ".join(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        facts["processor"] = str(core().get_property("CPU", "FULL_DEVICE_NAME"))
+        facts["features"] = ", ".join(core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
     return facts
 
 
@@ -134,7 +147,8 @@ def _processor() -> str:
 _cores: list[Any] = []
 
 
-def _core() -> Any:  # noqa: ANN401 - openvino ships no usable types
+def core() -> Any:  # noqa: ANN401 - openvino ships no usable types
+    """OpenVINO itself, loaded once."""
     if not _cores:
         openvino = importlib.import_module("openvino")
         _cores.append(openvino.Core())
@@ -150,29 +164,50 @@ def _onnxruntime_name() -> str:
     return f"ONNX Runtime {importlib.import_module('onnxruntime').__version__} on CPU"
 
 
-def _precision(*, exact: bool) -> Precision:
-    native = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "bf16" if native and not exact else "f32"
+def _precision(*, can_round: bool) -> Precision:
+    """What a network is computed in: HOUSELIGHTS_PRECISION where it is set and can be, else what is fastest here."""
+    known: tuple[Precision, ...] = ("bf16", "int8", "f32")
+    wanted = os.environ.get(PRECISION, "")
+    if wanted and wanted not in known:
+        msg = f"{PRECISION} is '{wanted}', expected f32, bf16 or int8"
+        raise SettingsError(msg)
+    here = {
+        "bf16": "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
+        "int8": can_round and cv2.checkHardwareSupport(_VNNI),
+        "f32": True,
+    }
+    return next(each for each in known if each == "f32" or (here[each] and wanted in {"", each}))
 
 
 class _OpenVino:
     """A network on OpenVINO: the colour conversion is part of the graph, requests run asynchronously."""
 
-    def __init__(self, path: Path, shape: tuple[int, int, int, int], *, nv12: Channels | None, exact: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, int, int, int],
+        *,
+        nv12: Channels | None,
+        precision: Precision,
+        ranges: Ranges | None,
+    ) -> None:
         openvino = importlib.import_module("openvino")
-        model = _core().read_model(str(path))
+        model = core().read_model(str(path))
         model.reshape({model.inputs[0]: list(shape)})
+        if ranges is not None:
+            quantise(model, ranges)
+            join(model)
         if nv12:
             model = self._with_nv12_input(openvino, model, nv12)
         self.runtime = _openvino_name()
-        self.precision = _precision(exact=exact)
+        self.precision = precision
         settings = {
-            "INFERENCE_PRECISION_HINT": self.precision,
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "NUM_STREAMS": str(min(SLOTS, (os.cpu_count() or 1) + 1)),
             "ENABLE_CPU_PINNING": False,  # decoding shares the cores
             "CACHE_DIR": "",
         }
-        compiled = _core().compile_model(model, "CPU", settings)
+        compiled = core().compile_model(model, "CPU", settings)
         self._requests = [compiled.create_infer_request() for _ in range(SLOTS)]
 
     @staticmethod
@@ -237,8 +272,16 @@ class _OnnxRuntime:
 
     precision: Precision = "f32"
 
-    def __init__(self, path: Path, shape: tuple[int, int, int, int], *, nv12: Channels | None, exact: bool) -> None:
-        del exact  # f32 always
+    def __init__(
+        self,
+        path: Path,
+        shape: tuple[int, int, int, int],
+        *,
+        nv12: Channels | None,
+        precision: Precision,
+        ranges: Ranges | None,
+    ) -> None:
+        del precision, ranges  # f32 always
         onnxruntime = importlib.import_module("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3

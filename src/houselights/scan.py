@@ -22,6 +22,8 @@ from houselights.templates import Recogniser, fuse_shots, people
 from houselights.tracks import STRONG, Shot, Step, Track, Tracker
 from houselights.types import Faces, Float32, UInt8
 
+TOGETHER = 12  # shots that wait until their templates are made in one go: enough to keep the cores busy
+
 Progress = Callable[[float, int], None]
 """Called with the seconds of footage done and the frames read."""
 
@@ -91,7 +93,7 @@ def scan(job: Job, recogniser: Recogniser, alike: float, progress: Progress) -> 
         desk.close(step.ended, seen)
         progress(seconds, observation.tally.frames)
     desk.close(tracker.finish(), seen)
-    desk.close_replayed(seen)
+    desk.finish(seen)
     seen.tally = job.kept.finished or seen.tally
     seen.probes.sort(key=lambda probe: (probe.track, probe.start_s))
     return seen
@@ -147,37 +149,55 @@ class RestartError(Exception):
     """What earlier runs kept cannot be gone on from: scan again from the start."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one track shows of one person."""
+
+    track: int
+    start: int
+    end: int
+    """Ticks."""
+    shots: tuple[Shot, ...]
+    rows: list[int]
+    """Where the shots' templates are among all that were made in one go."""
+
+
 class _Desk:
     """Aligned faces on their way to a template: those of live tracks, at most a few for each."""
 
     def __init__(self, footage: Footage, recogniser: Recogniser, alike: float) -> None:
         self._footage, self._recogniser, self._alike = footage, recogniser, alike
         self._patches: dict[int, dict[int, UInt8]] = {}
+        self._waiting: list[tuple[Track, list[UInt8]]] = []
         self._replayed: list[Track] = []
 
     def cut_out(self, frame: Frame, observation: Observation, step: Step, tracker: Tracker) -> None:
         """Cut the new shots out of a frame, and drop those that they replaced."""
-        for face in step.taken:
+        onto = alignment(observation.faces.points[list(step.taken)])
+        for face, each in zip(step.taken, onto, strict=True):
             number = int(step.numbers[face])
             patches = self._patches.setdefault(number, {})
-            patches[frame.ticks] = frame.patch(alignment(observation.faces.points[face][None])[0], SIDE)
+            patches[frame.ticks] = frame.patch(each, SIDE)
             still = {shot.ticks for shot in tracker.shots(number)}
             self._patches[number] = {ticks: patch for ticks, patch in patches.items() if ticks in still}
 
     def close(self, ended: tuple[Track, ...], seen: Scan) -> None:
-        """Make the templates of tracks that ended; those with shots from before a restart wait."""
+        """Make the templates of tracks that ended, several at once; those with shots from before a restart wait."""
         for track in ended:
             seen.tracks += 1
             patches = self._patches.pop(track.number, {})
             if not track.shots:
                 seen.without_template += 1
             elif all(shot.ticks in patches for shot in track.shots):
-                seen.probes += self._probes(track, [patches[shot.ticks] for shot in track.shots])
+                self._waiting.append((track, [patches[shot.ticks] for shot in track.shots]))
             else:
                 self._replayed.append(track)
+        if sum(len(patches) for _, patches in self._waiting) >= TOGETHER:
+            self._embed(seen)
 
-    def close_replayed(self, seen: Scan) -> None:
-        """Read the frames of shots that were taken before a restart once more, and make those templates."""
+    def finish(self, seen: Scan) -> None:
+        """Make the templates that wait; shots from before a restart are cut out of their frames once more first."""
+        self._embed(seen)
         wanted: dict[int, list[tuple[Track, Shot]]] = {}
         for track in self._replayed:
             for shot in track.shots:
@@ -189,33 +209,39 @@ class _Desk:
             for track, shot in wanted[frame.ticks]:
                 cut[track.number, shot.ticks] = ready.patch(alignment(shot.points[None])[0], SIDE)
                 if all((track.number, each.ticks) in cut for each in track.shots):
-                    patches = [cut.pop((track.number, each.ticks)) for each in track.shots]
-                    seen.probes += self._probes(track, patches)
+                    self._waiting.append((track, [cut.pop((track.number, each.ticks)) for each in track.shots]))
+                    self._embed(seen)
                     del left[track.number]
         seen.without_template += len(left)
         self._replayed = []
 
-    def _probes(self, track: Track, patches: list[UInt8]) -> list[Probe]:
-        """One probe for each person that the track's shots show: one, unless it passed to somebody else on the way."""
-        each = self._recogniser.embed(patches)
-        persons = people(each, self._alike)
-        probes = []
-        for person in sorted(set(persons)):
-            mine = [index for index, other in enumerate(persons) if other == person]
-            weights = [track.shots[index].quality for index in mine]
-            alone = len(mine) == 1
-            one = [patches[index] for index in mine]
-            template = self._recogniser.embed_alone(one)[0] if alone else fuse_shots(each[mine], weights)
-            probes.append(self._probe(track, persons, mine, each[mine], template))
-        return probes
+    def _embed(self, seen: Scan) -> None:
+        """Make the templates of the tracks that wait, all their shots at once."""
+        patches = [patch for _, of_track in self._waiting for patch in of_track]
+        plain = self._recogniser.embed(patches)
+        parts = list(self._parts(plain))
+        alone = [part.rows[0] for part in parts if len(part.rows) == 1]
+        both_ways = iter(self._recogniser.both_ways([patches[row] for row in alone], plain[alone]))
+        for part in parts:
+            each = plain[part.rows]
+            template = next(both_ways) if len(part.rows) == 1 else fuse_shots(each, [s.quality for s in part.shots])
+            seen.probes.append(self._probe(part, each, template))
+        self._waiting = []
 
-    def _probe(
-        self, track: Track, persons: Sequence[int], mine: Sequence[int], each: Float32, template: Float32
-    ) -> Probe:
-        start, end = _span(track, persons, mine)
-        seconds = self._footage.facts.seconds
-        shots = tuple(_record(track.shots[index]) for index in mine)
-        return Probe(str(self._footage.path), track.number, seconds(start), seconds(end), shots, each, template)
+    def _parts(self, plain: Float32) -> Iterator[_Part]:
+        """The tracks that wait, each whole, unless it passed to somebody else; `plain`: all their templates."""
+        first = 0
+        for track, patches in self._waiting:
+            persons = people(plain[first : first + len(patches)], self._alike)
+            for person in sorted(set(persons)):
+                mine = [index for index, other in enumerate(persons) if other == person]
+                shots = tuple(track.shots[index] for index in mine)
+                yield _Part(track.number, *_span(track, persons, mine), shots, [first + index for index in mine])
+            first += len(patches)
+
+    def _probe(self, part: _Part, each: Float32, template: Float32) -> Probe:
+        start, end = (self._footage.facts.seconds(ticks) for ticks in (part.start, part.end))
+        return Probe(str(self._footage.path), part.track, start, end, tuple(map(_record, part.shots)), each, template)
 
 
 def _record(shot: Shot) -> ShotRecord:

@@ -66,8 +66,12 @@ class Recogniser:
 
     def embed_alone(self, patches: Sequence[UInt8]) -> Float32:
         """(n, d) a unit vector for each face that stands for itself: seen in the mirror as well, two views in one."""
+        return self.both_ways(patches, self.embed(patches))
+
+    def both_ways(self, patches: Sequence[UInt8], seen: Float32) -> Float32:
+        """The same where the templates (n, d) of the faces as they are have been made already."""
         mirrored = [np.ascontiguousarray(patch[:, ::-1]) for patch in patches]
-        return unit(self.embed(patches) + self.embed(mirrored))
+        return unit(seen + self.embed(mirrored))
 
     def _input(self, patch: UInt8) -> Float32:
         planes = patch.transpose(2, 0, 1)[None].astype(np.float32)
