@@ -14,8 +14,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from houselights import __version__, config, models, runtime
+from houselights import __version__, config, models, rounding, runtime
 from houselights.cast import Cast, read_cast
+from houselights.faces import Canvas, Detector
 from houselights.gallery import Portraitist
 from houselights.models import Role
 from houselights.record import Record
@@ -37,6 +38,11 @@ def options(description: str | None) -> argparse.ArgumentParser:
 def weights(role: Role) -> Path:
     """The default model's file, fetched where it is missing."""
     return models.fetch(models.default(role))
+
+
+def detector(canvases: tuple[Canvas, ...]) -> Detector:
+    """The detector as a search runs it."""
+    return Detector(weights("detector"), canvases, ranges=rounding.built_in(models.default("detector")))
 
 
 def record() -> Record:

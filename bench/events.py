@@ -20,7 +20,7 @@ from tracking import look, ours, scored
 from houselights import batch, demo, event, footage, policy
 from houselights.cast import Cast
 from houselights.event import Event
-from houselights.faces import Detector, canvas, overlap
+from houselights.faces import canvas, overlap
 from houselights.result import Appearance, Result
 from houselights.sampling import Sampling
 from houselights.script import EventSettings
@@ -69,7 +69,7 @@ def row(cast: Cast, others: Cast | None, settings: EventSettings, fmr: float) ->
         every, auto = (searched(folder, sampling, fmr) for sampling in ("all", "auto"))
         film = footage.Footage(folder / "event.mp4")
         size = (film.facts.width, film.facts.height)
-        looks = list(look(film, Detector(common.weights("detector"), (canvas(*size),))))
+        looks = list(look(film, common.detector((canvas(*size),))))
     subjects = [each for each in demo.compare(truth, every.appearances) if each.enrolled and each.walks]
     return {
         "seed": settings.seed,

@@ -32,7 +32,7 @@ from houselights.comparisons import Impostors
 from houselights.dataset import Dataset, Reading
 from houselights.detections import Detections
 from houselights.evaluation import Chart, Series
-from houselights.faces import Detector, canvas
+from houselights.faces import canvas
 from houselights.gallery import Portraitist
 from houselights.odds import Calibration
 from houselights.sampling import Sampling
@@ -255,9 +255,7 @@ def filmed(people: Dataset, walking: Sequence[str], seed: int) -> list[Probe]:
         event.make(folder / "event", cast, settings(cast, seed))
         film = footage.Footage(folder / "event" / "event.mp4")
         size = canvas(film.facts.width, film.facts.height)
-        job = Job(
-            film, Detector(common.weights("detector"), (size,)), Sampling("all"), Range(), Detections(folder / "kept")
-        )
+        job = Job(film, common.detector((size,)), Sampling("all"), Range(), Detections(folder / "kept"))
         alike = odds.built_in(models.default("recogniser")).score_at(ALIKE_FMR)
         return scan(job, recogniser(), alike, lambda _seconds, _frames: None).probes
 

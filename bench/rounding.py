@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 
 from houselights import config, graph, models, rounding, runtime
-from houselights.faces import YUNET, decode, distinct, overlap
+from houselights.faces import SIDE, YUNET, alignment, decode, distinct, overlap
 from houselights.rounding import Ranges
 from houselights.runtime import Inputs, Network, Outputs
+from houselights.templates import Recogniser
 from houselights.types import Faces, Float32, UInt8
 
 CANVAS = (960, 544)
@@ -112,14 +113,22 @@ def seen(outputs: Outputs) -> Faces:
     return distinct(decode(outputs, CANVAS, LEAST))
 
 
+def aligned(picture: UInt8, points: Float32) -> UInt8:
+    """A face (112, 112, 3) in RGB as recognisers get it, out of a picture in BGR."""
+    patch = cv2.warpAffine(picture, alignment(points[None])[0], (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+    return np.ascontiguousarray(patch[..., ::-1], np.uint8)
+
+
 def compared(networks: dict[str, Network], pictures: Sequence[Path]) -> common.Row:
     """What 8 bits find of the faces that f32 finds, what besides, and how far scores and points move."""
     faces, missed, added = 0, 0, 0
     scores: list[float] = []
     points: list[float] = []
+    patches: list[list[UInt8]] = [[], []]
     for done, path in enumerate(pictures):
         common.progress(done + 1, len(pictures), "pictures")
-        inputs = nv12(filled(path))
+        picture = filled(path)
+        inputs = nv12(picture)
         plain, rounded = (seen(networks[name].run(inputs)) for name in ("f32", "int8"))
         shared = overlap(plain.boxes, rounded.boxes)
         for one in np.flatnonzero(plain.scores >= SURE):
@@ -131,8 +140,13 @@ def compared(networks: dict[str, Network], pictures: Sequence[Path]) -> common.R
             scores.append(float(rounded.scores[other] - plain.scores[one]))
             away = np.linalg.norm(rounded.points[other] - plain.points[one], axis=1).mean()
             points.append(float(away / plain.boxes[one, 2]))
+            for patch, spots in zip(patches, (plain.points[one], rounded.points[other]), strict=True):
+                patch.append(aligned(picture, spots))
         fresh = rounded.scores >= SURE
         added += int((fresh & (shared.max(axis=0, initial=0) < SHARED)).sum())
+    model = models.default("recogniser")
+    recogniser = Recogniser(model, common.weights("recogniser"))
+    likeness = (recogniser.embed(patches[0]) * recogniser.embed(patches[1])).sum(axis=1)
     return {
         "photographs": len(pictures),
         "faces": faces,
@@ -142,6 +156,7 @@ def compared(networks: dict[str, Network], pictures: Sequence[Path]) -> common.R
         "give or take": round(float(np.std(scores)), 4),
         "points move by (of the width)": round(float(np.mean(points)), 4),
         "in 95 of 100 by less than": round(float(np.percentile(points, 95)), 4),
+        "likeness of templates": round(float(likeness.mean()), 4),
     }
 
 

@@ -92,7 +92,7 @@ def watched(cast: Cast, others: Cast | None, wanted: EventSettings) -> tuple[Eve
         truth = event.make(Path(folder), cast, wanted, strangers=others)
         film = footage.Footage(Path(folder) / "event.mp4")
         size = (film.facts.width, film.facts.height)
-        return truth, list(look(film, Detector(common.weights("detector"), (canvas(*size),)))), size
+        return truth, list(look(film, common.detector((canvas(*size),)))), size
 
 
 def look(film: footage.Footage, detector: Detector) -> Iterator[Look]:

@@ -9,6 +9,8 @@
 | `HOUSELIGHTS_CACHE`  | the cache, in place of the user's own (`~/.cache/houselights`)   |
 | `HOUSELIGHTS_MODELS` | the folder of weights, in place of `models` in the cache         |
 | `HOUSELIGHTS_DATA`   | a folder of data sets for measuring; there is none without it    |
+
+`HOUSELIGHTS_RUNTIME` and `HOUSELIGHTS_PRECISION` are read where models are run: `runtime.py`.
 """
 
 from __future__ import annotations
