@@ -21,6 +21,7 @@ from houselights.sampling import Sight
 from houselights.types import Faces
 
 COLUMNS = {
+    "stir",
     *("boxes", "points", "scores", "parts", "counts"),
     *("ticks", "analyse", "cut", "analysed_s", "since_analysed"),
     *("tallies", "first_damage_s"),
@@ -32,7 +33,7 @@ def observation(number: int, faces: int | None = None) -> Observation:
     random = np.random.default_rng(number)
     count = number % 4 if faces is None else faces
     arrays = [random.random((count, *shape), np.float32) for shape in ((4,), (5, 2), (), (5,))]
-    sight = Sight(number * 512, number / 25, number % 3, analyse=True, cut=number % 7 == 0)
+    sight = Sight(number * 512, number / 25, number % 3, analyse=True, cut=number % 7 == 0, stir=number / 3)
     tally = Tally(number + 1, number // 2, number // 9, number // 11, number / 50 if number > 8 else None)
     return Observation(sight, Faces(arrays[0], arrays[1], arrays[2]), Quality(arrays[3]), tally)
 

@@ -42,7 +42,7 @@ def faces(*those: tuple[Spot, float], side: float = SIDE, turn: float = 0.0) -> 
 
 def sight(number: int, *, cut: bool = False) -> Sight:
     """What was decided of a frame."""
-    return Sight(number, number / RATE, 0, analyse=True, cut=cut)
+    return Sight(number, number / RATE, 0, analyse=True, cut=cut, stir=1.0)
 
 
 def observed(frames: int, seen: Seen, cuts: Sequence[int] = (), damaged: Sequence[int] = ()) -> list[Observation]:

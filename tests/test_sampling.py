@@ -95,6 +95,32 @@ def test_a_pan_is_no_cut() -> None:
     assert not any(sight.cut for sight in watch([wide[:, left : left + 128] for left in range(0, 380, 4)]))
 
 
+def room(seed: int) -> UInt8:
+    """A picture that shares its light, bright above and dark below, with all others of its kind."""
+    light = np.linspace(200, 40, 72)[:, None, None]
+    return np.clip(light + (scene(seed).astype(float) - 128) * 0.3, 0, 255).astype(np.uint8)
+
+
+def test_a_cut_between_places_in_the_same_light_is_seen() -> None:
+    """Their greys are alike, their edges are not."""
+    pictures = [room(1)] * 10 + [room(2)] * 10
+    assert np.corrcoef(pictures[0].ravel(), pictures[-1].ravel())[0, 1] > 0.7
+    assert [sight.ticks for sight in watch(pictures) if sight.cut] == [10]
+
+
+def test_cuts_that_follow_each_other_soon_are_seen() -> None:
+    """Each of four places is there for a third of a second."""
+    pictures = [room(number) for number in range(4) for _ in range(9)]
+    assert [sight.ticks for sight in watch(pictures) if sight.cut] == [9, 18, 27]
+
+
+def test_a_flash_in_a_part_of_the_picture_is_no_cut() -> None:
+    """What stands near the flash is lit three times as much as what stands far off; the edges stay where they were."""
+    near = np.linspace(1, 3, 72)[:, None, None]
+    flash = np.clip(room(1) * near, 0, 255).astype(np.uint8)
+    assert not any(sight.cut for sight in watch([room(1)] * 10 + [flash] + [room(1)] * 10))
+
+
 steps = st.lists(
     st.tuples(st.sampled_from(["still", "move", "cut", "flash"]), st.floats(0.005, 0.5)), min_size=2, max_size=60
 )

@@ -108,13 +108,25 @@ def test_auto_looks_at_fewer_frames_and_counts_all(run: Run, job: Job, tmp_path:
     assert seen.tally.frames + seen.tally.left_out == job.footage.facts.declared_frames
 
 
-def test_a_track_that_passed_to_somebody_else_is_divided_half_way() -> None:
-    """The span of one person's shots ends half-way to the next person's; at the track's ends it reaches them."""
+def passed_on(missed: list[int]) -> Track:
+    """A track that is seen every ten ticks, with shots at 10, 20 and 60; before each sighting so many frames missed."""
     shots = tuple(
-        Shot(ticks, float(ticks), np.zeros(4, np.float32), np.zeros((5, 2), np.float32), 0.5) for ticks in (10, 20, 40)
+        Shot(ticks, float(ticks), np.zeros(4, np.float32), np.zeros((5, 2), np.float32), 0.5) for ticks in (10, 20, 60)
     )
-    track = Track(1, np.array([0, 10, 20, 40, 50]), np.zeros((5, 4), np.float32), shots)
+    return Track(1, np.arange(0, 80, 10), np.zeros((8, 4), np.float32), np.array(missed), shots)
+
+
+def test_a_track_that_passed_to_somebody_else_is_divided_half_way() -> None:
+    """Where it was always in sight, one person's span ends half-way to the next person's; it reaches the track's ends."""
+    track = passed_on([0] * 8)
     assert _span(track, [0, 0, 1], [0, 1]) == (0, 30)
-    assert _span(track, [0, 0, 1], [2]) == (30, 50)
-    assert _span(track, [0, 1, 0], [0, 2]) == (0, 50)
-    assert _span(track, [0, 1, 0], [1]) == (15, 30)
+    assert _span(track, [0, 0, 1], [2]) == (40, 70)
+    assert _span(track, [0, 1, 0], [0, 2]) == (0, 70)
+    assert _span(track, [0, 1, 0], [1]) == (20, 30)
+
+
+def test_a_track_that_passed_on_out_of_sight_is_divided_there() -> None:
+    """It passed to somebody else where it was out of sight longest between their shots, not half-way."""
+    track = passed_on([0, 9, 0, 1, 0, 3, 0, 9])
+    assert _span(track, [0, 0, 1], [0, 1]) == (0, 40)
+    assert _span(track, [0, 0, 1], [2]) == (50, 70)

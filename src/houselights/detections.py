@@ -26,7 +26,7 @@ from houselights.quality import Quality
 from houselights.sampling import Sight
 from houselights.types import Faces
 
-FORMAT = 2
+FORMAT = 3
 CHUNK_FRAMES = 200
 FOLDER = "detections"
 """In the cache, with a folder for each key."""

@@ -6,6 +6,7 @@ A frame is looked at through a thumbnail of 64x36 grey pixels, which stays in me
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Literal, Self
 
 import numpy as np
@@ -14,15 +15,20 @@ from av.video.reformatter import VideoReformatter
 from houselights.errors import SettingsError
 from houselights.footage import Facts, Skip
 from houselights.frame import Frame
-from houselights.types import UInt8
+from houselights.types import Float64, UInt8
 
 THUMBNAIL = (64, 36)
 SOONEST_S = 0.15  # `auto` never analyses sooner after the last time: a walking face moves about its own side
 LATEST_S = 1.0  # and never later
 CHANGED = 12  # grey levels by which a thumbnail's pixel counts as changed
 CHANGED_SHARE = 0.004  # share of such pixels that makes a frame worth analysing: about nine of them
-CUT_LEVELS = 14.0  # mean change in grey levels from which two frames may lie on both sides of a cut
-CUT_LIKENESS = 0.55  # and correlation below which they do
+CUT_LEVELS = 9.0  # mean change in grey levels from which two frames may lie on both sides of a cut
+CUT_EDGES = 0.5  # and the correlation of their edges below which they may: a flash leaves edges where they were
+CUT_GREYS = 0.55  # and that of their greys below which they do, or where it was sudden:
+CUT_SPIKE = 2.5  # so many times more change than lately, which a camera that is turned does not give,
+CUT_NEAR_S = 0.15  # between frames no further apart than this
+CUT_FADES = 0.9  # what is left of "lately" a frame later
+CUT_COUNTS = 0.6  # and how much of a cut itself counts, so that the next may follow soon
 STEADY_RATE = 20.0  # frames a second from which `auto` may leave out frames that no other frame needs
 
 
@@ -73,6 +79,8 @@ class Sight:
     analyse: bool
     cut: bool
     """A new camera shot began with this frame or since the last one that was analysed."""
+    stir: float
+    """By how many grey levels frames changed lately, the most of them, fading; infinite before two were seen."""
 
 
 class Sampler:
@@ -84,18 +92,24 @@ class Sampler:
         self._last = last
         self._reformatter = VideoReformatter()
         self._before = self._analysed = None if shown is None else thumbnail(shown, self._reformatter)
+        self._before_s = 0.0 if last is None else last.analysed_s
 
     def look(self, frame: Frame, seconds: float) -> Sight:
         """Whether this frame is to be analysed."""
         small, last, before = thumbnail(frame, self._reformatter), self._last, self._before
         if last is None or before is None:
-            sight = Sight(frame.ticks, seconds, 0, analyse=True, cut=False)
+            sight = Sight(frame.ticks, seconds, 0, analyse=True, cut=False, stir=inf)
         else:
-            cut = is_cut(before, small) or (last.cut and not last.analyse)
-            sight = replace(last, ticks=frame.ticks, since_analysed=last.since_analysed + 1, analyse=False, cut=cut)
+            stir = float(np.abs(small.astype(np.int16) - before).mean())
+            sudden = stir >= CUT_SPIKE * last.stir and seconds - self._before_s <= CUT_NEAR_S
+            fresh = stir >= CUT_LEVELS and is_cut(before, small, sudden=sudden)
+            cut = fresh or (last.cut and not last.analyse)
+            lately = CUT_COUNTS * stir if fresh else max(stir, CUT_FADES * last.stir if last.stir < inf else 0)
+            count = last.since_analysed + 1
+            sight = replace(last, ticks=frame.ticks, since_analysed=count, analyse=False, cut=cut, stir=lately)
             if self._wanted(sight, small, seconds):
                 sight = replace(sight, analyse=True, analysed_s=seconds, since_analysed=0)
-        self._last, self._before = sight, small
+        self._last, self._before, self._before_s = sight, small, seconds
         self._analysed = small if sight.analyse else self._analysed
         return sight
 
@@ -121,10 +135,21 @@ def changed(before: UInt8, after: UInt8) -> float:
     return float((np.abs(after.astype(np.int16) - before) > CHANGED).mean())
 
 
-def is_cut(before: UInt8, after: UInt8) -> bool:
-    """Whether two frames in a row show different scenes: much changed, and not in brightness alone."""
-    if np.abs(after.astype(np.int16) - before).mean() < CUT_LEVELS:
+def is_cut(before: UInt8, after: UInt8, *, sudden: bool) -> bool:
+    """Whether two frames in a row that differ much show different scenes, and not one in another light."""
+    one, other = before.astype(np.float64), after.astype(np.float64)
+    if _likeness(_edges(one), _edges(other)) >= CUT_EDGES:
         return False
-    one, other = (each.ravel() - each.mean(dtype=np.float64) for each in (before, after))
+    return sudden or _likeness(one.ravel(), other.ravel()) < CUT_GREYS
+
+
+def _edges(picture: Float64) -> Float64:
+    """How each pixel differs from the next, across and down."""
+    return np.concatenate([np.diff(picture, axis=axis).ravel() for axis in (0, 1)])
+
+
+def _likeness(one: Float64, other: Float64) -> float:
+    """The correlation; 0 where one of them is all the same."""
+    one, other = one - one.mean(), other - other.mean()
     lengths = np.sqrt((one @ one) * (other @ other))
-    return bool(lengths == 0 or one @ other / lengths < CUT_LIKENESS)
+    return float(one @ other / lengths) if lengths else 0.0

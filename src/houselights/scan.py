@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import numpy as np
+
 from houselights.detections import Detections, Observation
 from houselights.faces import SIDE, alignment
 from houselights.footage import Footage, Tally
@@ -250,11 +252,22 @@ def _record(shot: Shot) -> ShotRecord:
 
 
 def _span(track: Track, persons: Sequence[int], mine: Sequence[int]) -> tuple[int, int]:
-    """From when to when a track is one person's: half-way to the nearest shot of somebody else, or the track's end."""
-    times = [shot.ticks for shot in track.shots]
+    """From when to when a track is one person's: up to where it passed from or to somebody else, or the track's end."""
     first, last = mine[0], mine[-1]
     before = [index for index in range(first) if persons[index] != persons[first]]
-    after = [index for index in range(last + 1, len(times)) if persons[index] != persons[first]]
-    start = (times[before[-1]] + times[first]) // 2 if before else int(track.ticks[0])
-    end = (times[last] + times[after[0]]) // 2 if after else int(track.ticks[-1])
+    after = [index for index in range(last + 1, len(persons)) if persons[index] != persons[first]]
+    start = _passed(track, before[-1], first)[1] if before else int(track.ticks[0])
+    end = _passed(track, last, after[0])[0] if after else int(track.ticks[-1])
     return start, end
+
+
+def _passed(track: Track, one: int, other: int) -> tuple[int, int]:
+    """The last sighting of the one person and the first of the other, between their shots of these numbers.
+
+    It is where the face was out of sight longest, and half-way of the shots where it never was.
+    """
+    ends = track.shots[one].ticks, track.shots[other].ticks
+    here = np.flatnonzero((track.ticks > ends[0]) & (track.ticks <= ends[1]))
+    away = np.abs(2 * track.ticks[here] - sum(ends))
+    at = min(zip(-track.missed[here], away, here, strict=True))[-1]
+    return int(track.ticks[at - 1]), int(track.ticks[at])
