@@ -21,9 +21,8 @@ from houselights.sampling import Sight
 from houselights.types import Faces
 
 COLUMNS = {
-    "stir",
     *("boxes", "points", "scores", "parts", "counts"),
-    *("ticks", "analyse", "cut", "analysed_s", "since_analysed"),
+    *("ticks", "analyse", "cut", "analysed_s", "since_analysed", "stir"),
     *("tallies", "first_damage_s"),
 }
 

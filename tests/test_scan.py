@@ -86,7 +86,7 @@ def test_the_cache_holds_no_template_and_no_pixel(run: Run, job: Job) -> None:
     names = {name for file in job.kept.folder.glob("*.npz") for name in np.load(file).files}
     assert names == {
         "counts", "boxes", "points", "scores", "parts", "tallies", "first_damage_s", "ticks", "cut", "analyse",
-        "analysed_s", "since_analysed",
+        "analysed_s", "since_analysed", "stir",
     }  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def passed_on(missed: list[int]) -> Track:
 
 
 def test_a_track_that_passed_to_somebody_else_is_divided_half_way() -> None:
-    """Where it was always in sight, one person's span ends half-way to the next person's; it reaches the track's ends."""
+    """Where it was always in sight, one person's span ends half-way to the next person's; it has the track's ends."""
     track = passed_on([0] * 8)
     assert _span(track, [0, 0, 1], [0, 1]) == (0, 30)
     assert _span(track, [0, 0, 1], [2]) == (40, 70)
