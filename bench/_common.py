@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from houselights import __version__, config, models, rounding, runtime
+from houselights import __version__, config, fetching, models, rounding, runtime
 from houselights.cast import Cast, read_cast
 from houselights.faces import Canvas, Detector
 from houselights.gallery import Portraitist
@@ -37,7 +37,7 @@ def options(description: str | None) -> argparse.ArgumentParser:
 
 def weights(role: Role) -> Path:
     """The default model's file, fetched where it is missing."""
-    return models.fetch(models.default(role))
+    return fetching.fetch(models.default(role))
 
 
 def detector(canvases: tuple[Canvas, ...]) -> Detector:
@@ -53,7 +53,7 @@ def record() -> Record:
 def actors() -> Cast:
     """The people of the default cast."""
     weights("cast")
-    return read_cast(models.cast_dir(), Portraitist(weights("detector")).find_face)
+    return read_cast(fetching.cast_dir(), Portraitist(weights("detector")).find_face)
 
 
 def strangers(folder: Path | None, count: int) -> Cast | None:

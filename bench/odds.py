@@ -25,7 +25,20 @@ import _common as common
 import numpy as np
 from recognisers import ERRORS, among_rows, halves
 
-from houselights import calibration, charts, comparisons, config, dataset, event, footage, lists, models, odds, tail
+from houselights import (
+    calibration,
+    charts,
+    comparisons,
+    config,
+    dataset,
+    event,
+    fetching,
+    footage,
+    lists,
+    models,
+    odds,
+    tail,
+)
 from houselights.batch import ALIKE_FMR
 from houselights.cast import Cast, read_cast
 from houselights.comparisons import Impostors
@@ -151,7 +164,7 @@ def lfw(args: argparse.Namespace) -> Dataset:
 def recogniser() -> Recogniser:
     """The default one."""
     model = models.default("recogniser")
-    return Recogniser(model, models.fetch(model))
+    return Recogniser(model, fetching.fetch(model))
 
 
 def parted(people: Dataset) -> tuple[tuple[Dataset, Calibration], ...]:

@@ -29,7 +29,7 @@ from pathlib import Path
 import _common as common
 import numpy as np
 
-from houselights import calibration, centre, config, dataset, identification, lists, models, photograph
+from houselights import calibration, centre, config, dataset, fetching, identification, lists, models, photograph
 from houselights.comparisons import Index, genuine, impostors
 from houselights.dataset import Dataset, Reading
 from houselights.faces import SIDE, alignment
@@ -79,7 +79,7 @@ def compared(images: Path, names: Sequence[str]) -> list[common.Row]:
     rows = []
     for name in ("sface", "w600k_mbf", *names):
         model = models.recogniser(name, accept_licence=True)
-        people = plain(images, Recogniser(model, models.fetch(model)))
+        people = plain(images, Recogniser(model, fetching.fetch(model)))
         fits = {"": alone} if centre.built_in(model) is None else {", centre fitted": centred, ", no centre": alone}
         rows += [{"model": name + words, **measured(people, fit, parts=10)} for words, fit in fits.items()]
     return [*rows, {"model": "dlib (face_recognition)", **measured(dlib_people(images), alone, parts=10)}]
@@ -88,7 +88,7 @@ def compared(images: Path, names: Sequence[str]) -> list[common.Row]:
 def ideas(images: Path) -> list[common.Row]:
     """A row for each idea."""
     model = models.default("recogniser")
-    views = Views(images, Recogniser(model, models.fetch(model)))
+    views = Views(images, Recogniser(model, fetching.fetch(model)))
     one, both, four = views.people(1), views.people(2), views.people(4)
     other = dlib_people(images)
     tried = {
@@ -114,12 +114,12 @@ def built_in(images: Path) -> None:
     """Write the centre of the default recogniser, and the calibrations that come with the program."""
     model = models.default("recogniser")
     file = SOURCE / "centres" / f"{model.name}.json"
-    people = plain(images, Recogniser(model, models.fetch(model)))
+    people = plain(images, Recogniser(model, fetching.fetch(model)))
     file.write_text(centre.measure(model, DATA, people.templates[people.firsts]).to_json(), "utf-8")
     for name in (model.name, "w600k_mbf"):
         chosen = models.recogniser(name, accept_licence=True)
         how = Reading(middle=True, with_shots=True, leave_out=lists.read_left_out(ERRORS))
-        read = dataset.read(images, common.weights("detector"), Recogniser(chosen, models.fetch(chosen)), how)
+        read = dataset.read(images, common.weights("detector"), Recogniser(chosen, fetching.fetch(chosen)), how)
         found = calibration.measure(chosen, DATA, read)
         (SOURCE / "calibrations" / f"{name}.json").write_text(found.to_json(), "utf-8")
         common.console.print(f"wrote the calibration of {name}: {found.describe()}")
@@ -135,7 +135,7 @@ class Plain(Recogniser):
 
 def plain(images: Path, recogniser: Recogniser) -> Dataset:
     """LFW's people without a centre taken off."""
-    bare = Plain(recogniser.model, models.fetch(recogniser.model))
+    bare = Plain(recogniser.model, fetching.fetch(recogniser.model))
     how = Reading(middle=True, leave_out=lists.read_left_out(ERRORS))
 
     def say(done: int, total: int) -> None:

@@ -43,7 +43,7 @@ from memory import UNITS
 from numpy.typing import NDArray
 from search import decode, lengthen
 
-from houselights import config, event, models, photograph, policy
+from houselights import config, event, fetching, models, photograph, policy
 from houselights import leaks as leak_counts
 from houselights.cast import Cast
 from houselights.config import CACHE
@@ -92,8 +92,8 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=15, help="how much longer the long footage is (default 15)")
     parser.add_argument("--alone", action="store_true", help="measure this process alone")
     args = parser.parse_args()
-    models.fetch(models.default("detector"))
-    models.fetch(models.default("second-detector"))
+    fetching.fetch(models.default("detector"))
+    fetching.fetch(models.default("second-detector"))
     with tempfile.TemporaryDirectory() as place:
         os.environ[config.MODELS] = str(config.models_dir())
         os.environ[CACHE] = str(Path(place) / "cache")

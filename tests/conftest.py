@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from houselights import config, demo, models
+from houselights import config, demo, fetching, models
 from houselights.cover import Fill
 from houselights.event import Event, EventSettings, read_truth
 from houselights.record import Record
@@ -76,20 +76,20 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def detector_path() -> Path:
     """The default detector's weights, fetched if need be, and the default recogniser's with them."""
-    return models.fetch(models.default("detector"), beside=(models.default("recogniser"),))
+    return fetching.fetch(models.default("detector"), beside=(models.default("recogniser"),))
 
 
 @pytest.fixture(scope="session")
 def recogniser_path() -> Path:
     """The default recogniser's weights, fetched if need be, and the default detector's with them."""
-    return models.fetch(models.default("recogniser"), beside=(models.default("detector"),))
+    return fetching.fetch(models.default("recogniser"), beside=(models.default("detector"),))
 
 
 @pytest.fixture(scope="session")
 def cast_folder() -> Path:
     """The openpeople cast: a folder for each of ten people who were never born."""
-    models.fetch(models.default("cast"))
-    return models.cast_dir()
+    fetching.fetch(models.default("cast"))
+    return fetching.cast_dir()
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +114,7 @@ def truth(film: Path) -> Event:
 @pytest.fixture(scope="session")
 def second_detector_path() -> Path:
     """The weights that check releases, fetched if need be."""
-    return models.fetch(models.default("second-detector"))
+    return fetching.fetch(models.default("second-detector"))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_cover import frame_of, noise, stored_of
 
-from houselights import centerface, models
+from houselights import centerface, fetching, models
 from houselights.centerface import CENTERFACE, STRIDE, SURE
 from houselights.event import Event
 from houselights.faces import Detector, canvas, overlap
@@ -100,7 +100,7 @@ def test_nothing_found_is_no_face() -> None:
 @pytest.fixture(scope="module")
 def weights() -> Path:
     """The second detector's weights, fetched if need be."""
-    return models.fetch(models.default("second-detector"))
+    return fetching.fetch(models.default("second-detector"))
 
 
 def test_faces_of_the_cast_are_found_where_the_truth_has_them(film: Path, truth: Event, weights: Path) -> None:

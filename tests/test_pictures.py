@@ -15,7 +15,7 @@ from conftest import Silent
 from PIL import Image
 from strangers import odds_of
 
-from houselights import batch, config, models, pictures, policy, portrait
+from houselights import batch, config, fetching, models, pictures, policy, portrait
 from houselights.errors import Error, ModelError
 from houselights.faces import Detector, overlap
 from houselights.footage import Facts
@@ -44,7 +44,7 @@ def cast() -> Path:
     if (named := os.environ.get("HOUSELIGHTS_CAST")) is not None:
         return Path(named)
     try:
-        return next(models.cast_dir().glob(f"**/{WANTED}")).parent
+        return next(fetching.cast_dir().glob(f"**/{WANTED}")).parent
     except (Error, StopIteration) as error:
         pytest.skip(f"no cast here, and HOUSELIGHTS_CAST is not set: {error}")
 

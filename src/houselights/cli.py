@@ -22,6 +22,7 @@ from houselights import (
     custody,
     demo,
     display,
+    fetching,
     models,
     policy,
     results,
@@ -398,7 +399,7 @@ def event(
     )  # fmt: skip
     fetch_if_missing("detector", *(() if cast else ("cast",)))
     find_face = Portraitist(models.path_of(models.default("detector"))).find_face
-    actors = read_cast(cast or models.cast_dir(), find_face)
+    actors = read_cast(cast or fetching.cast_dir(), find_face)
     others = read_cast(strangers, find_face, limit=people + crowd) if strangers else None
     with display.steps("frames") as bar:
         truth = events.make(out_dir, actors, settings, strangers=others, progress=bar)

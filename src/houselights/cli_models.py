@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from houselights import display, models
+from houselights import display, fetching, models
 from houselights.cli_log import FAILED
 
 models_app = typer.Typer(no_args_is_help=True, help="Weights: list, fetch and verify them.")
@@ -35,7 +35,7 @@ def fetch_if_missing(*roles: models.Role) -> None:
         if models.check(model).state != "ok":
             display.say(f"fetching {model.name} ({model.licence}), once: {model.note}")
             with display.download(model.name) as bar:
-                models.fetch(model, bar, beside=wanted)
+                fetching.fetch(model, bar, beside=wanted)
 
 
 def fetch_for(recogniser: str) -> None:
@@ -73,7 +73,7 @@ def models_fetch(
             models.recogniser(model.name, accept_licence=accept_licence)
     for model in wanted:
         with display.download(model.name) as bar:
-            path = models.fetch(model, bar, beside=wanted)
+            path = fetching.fetch(model, bar, beside=wanted)
         display.out.print(f"{model.name} ({model.licence}): {display.shown(path)}")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from houselights import batch, custody, event, intake, models, policy
+from houselights import batch, custody, event, fetching, intake, models, policy
 from houselights.cast import read_cast
 from houselights.cover import Fill
 from houselights.disclosure import Disclosure, in_words, uses_of
@@ -64,7 +64,7 @@ def _overlap(walk: tuple[float, float], seen: Appearance) -> bool:
 def make_event(folder: Path, settings: EventSettings, progress: Callable[[int, int], None]) -> Event:
     """An event with the fetched cast."""
     portraitist = Portraitist(models.path_of(models.default("detector")))
-    cast = read_cast(models.cast_dir(), portraitist.find_face)
+    cast = read_cast(fetching.cast_dir(), portraitist.find_face)
     return event.make(folder, cast, settings, progress=progress)
 
 
