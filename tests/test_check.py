@@ -17,11 +17,12 @@ from houselights.cli import app
 from houselights.cover import Fill
 from houselights.custody import CustodyError
 from houselights.errors import Error, ReleaseError
-from houselights.footage import Footage, digest
+from houselights.footage import Footage
 from houselights.heads import Recall
 from houselights.manifest import Manifest, Place, TrackUse, read
 from houselights.record import Record
 from houselights.release import RECEIPT, Request, beside, release
+from houselights.sources import digest
 
 
 @pytest.fixture

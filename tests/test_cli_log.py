@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 from houselights import cli, config, custody
 from houselights.custody import CustodyError
 from houselights.errors import Error, RecordError, SettingsError
-from houselights.footage import digest
 from houselights.record import Record
+from houselights.sources import digest
 
 
 @pytest.fixture

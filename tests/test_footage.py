@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from houselights import footage
+from houselights import sources
 from houselights.errors import FootageError
 from houselights.footage import Facts, Footage, Skip, Tally
 from houselights.frame import Frame
@@ -196,7 +196,7 @@ def test_facts_are_those_of_the_container(tmp_path: Path) -> None:
     facts = Footage(path).facts
     assert (facts.width, facts.height, facts.rate, facts.duration_s) == (64, 48, 25.0, 1.2)
     assert (facts.declared_frames, facts.codec, facts.still) == (30, "h264", False)
-    assert facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest() == footage.digest(path)
+    assert facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest() == sources.digest(path)
 
 
 def test_the_upright_frames_are_those_of_another_reader(tmp_path: Path) -> None:
@@ -527,7 +527,7 @@ def test_a_pipe_is_refused_and_never_waited_for(tmp_path: Path, name: str) -> No
     os.mkfifo(tmp_path / name)
     assert "a pipe or a device, expected a file" in refusal(tmp_path / name)
     with pytest.raises(FootageError, match="a pipe or a device"):
-        footage.digest(tmp_path / name)
+        sources.digest(tmp_path / name)
     with pytest.raises(FootageError, match="a pipe or a device"):
         Footage(tmp_path / name, sha256="0" * 64)
 
@@ -535,7 +535,7 @@ def test_a_pipe_is_refused_and_never_waited_for(tmp_path: Path, name: str) -> No
 def test_a_still_is_of_the_bytes_that_were_hashed(tmp_path: Path) -> None:
     """A photograph that was exchanged after its SHA-256 was taken is refused: the log has the other one's."""
     Image.fromarray(drawn(4)).save(tmp_path / "still.png")
-    before = footage.digest(tmp_path / "still.png")
+    before = sources.digest(tmp_path / "still.png")
     Footage(tmp_path / "still.png", sha256=before)
     Image.fromarray(drawn(5)).save(tmp_path / "still.png")
     with pytest.raises(FootageError, match=r"still.png' changed while it was read"):
@@ -562,7 +562,7 @@ def test_a_name_that_the_system_refuses_is_refused(tmp_path: Path, name: str) ->
     if name == "loop.mp4":
         (tmp_path / name).symlink_to(tmp_path / name)
     refusal(tmp_path / name)
-    assert footage.find([tmp_path / name]) == ([tmp_path / name], [])
+    assert sources.find([tmp_path / name]) == ([tmp_path / name], [])
 
 
 PLAYLISTS = {
@@ -601,73 +601,6 @@ def test_a_name_with_a_number_pattern_is_that_file_alone(tmp_path: Path) -> None
 
 
 # Finding
-
-
-def test_files_are_found_in_order_and_once(tmp_path: Path) -> None:
-    """Folders are walked in the order of names; a file named twice, or by a link, comes once, where it came first."""
-    for name in ("b/2.MP4", "b/1.jpg", "a.mkv", "c/d/e.webm", "notes.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "b" / "0.mp4").symlink_to(tmp_path / "a.mkv")
-    found, passed = footage.find([tmp_path / "c", tmp_path, tmp_path / "b" / ".." / "b" / "1.jpg", tmp_path])
-    assert [path.relative_to(tmp_path).as_posix() for path in found] == ["c/d/e.webm", "a.mkv", "b/1.jpg", "b/2.MP4"]
-    assert [(path.name, reason.split(";")[0]) for path, reason in passed] == [("notes.txt", "not footage by its name")]
-
-
-def test_a_file_that_is_named_is_tried_whatever_its_name(tmp_path: Path) -> None:
-    """Suffixes decide in folders only."""
-    path = write(tmp_path / "film.mp4", "libx264", count=2).rename(tmp_path / "film")
-    assert footage.find([path, tmp_path / "missing"]) == ([path, tmp_path / "missing"], [])
-    assert len(read(path)[0]) == 2
-
-
-def test_a_loop_of_links_and_an_empty_folder_are_reported(tmp_path: Path) -> None:
-    """A link to a folder is not followed, so a loop cannot trap the walk; it is said, like an empty folder."""
-    (tmp_path / "events" / "one").mkdir(parents=True)
-    (tmp_path / "events" / "one" / "film.mp4").touch()
-    (tmp_path / "events" / "one" / "again").symlink_to(tmp_path / "events")
-    (tmp_path / "empty").mkdir()
-    found, passed = footage.find([tmp_path / "events", tmp_path / "empty"])
-    assert found == [tmp_path / "events" / "one" / "film.mp4"]
-    assert [(path.name, reason.split(";")[0]) for path, reason in passed] == [
-        ("again", "a link to a folder"),
-        ("empty", "an empty folder"),
-    ]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every folder")
-def test_a_folder_that_may_not_be_looked_into_is_reported(tmp_path: Path) -> None:
-    """Nothing in it is read, and that is said."""
-    (tmp_path / "closed").mkdir(mode=0o000)
-    assert "cannot be read: Permission denied" in footage.find([tmp_path])[1][0][1]
-
-
-@pytest.mark.parametrize("name", ["Łódź 祭り مسرح 🎭.mp4", "new\nline.mp4", "-rf.mp4", "%s{}$(id).mp4", "a'b\"c.mp4"])
-def test_names_of_every_kind_are_read(tmp_path: Path, name: str) -> None:
-    """Any script, line ends, dashes, quotes and patterns are just names."""
-    path = write(tmp_path / "film.mp4", "libx264", count=3).rename(tmp_path / name)
-    found, _ = footage.find([tmp_path])
-    assert found == [path]
-    assert len(read(path)[0]) == 3
-
-
-def test_a_name_that_is_no_text_is_read(tmp_path: Path) -> None:
-    """File names are bytes; such that are no UTF-8 name files too."""
-    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.mp4"))
-    write(tmp_path / "film.mp4", "libx264", count=3).rename(path)
-    assert len(read(footage.find([tmp_path])[0][0])[0]) == 3
-
-
-def test_a_way_through_another_folder_is_the_same_file(tmp_path: Path) -> None:
-    """`..` in a path is followed by the system as always; the file is found once."""
-    (tmp_path / "a").mkdir()
-    path = write(tmp_path / "film.mp4", "libx264", count=3)
-    around = tmp_path / "a" / ".." / "film.mp4"
-    assert footage.find([around, path]) == ([around], [])
-    assert len(read(around)[0]) == 3
-
-
-# Photographs as footage
 
 
 def test_a_photograph_is_footage_of_one_frame(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from houselights.audit import Signatures
 from houselights.disclosure import in_words, uses_of
 from houselights.entry import Entry
 from houselights.errors import PolicyError, SettingsError
-from houselights.footage import digest
 from houselights.record import Record
 from houselights.release import Request, release
 from houselights.sampling import Sampling
+from houselights.sources import digest
 from houselights.types import Purpose
 
 FILM = "ab" * 32

@@ -28,12 +28,12 @@ from houselights.custody import CustodyError
 from houselights.disclosure import Disclosure, uses_of
 from houselights.entry import KINDS, Entry
 from houselights.errors import PolicyError, RecordError
-from houselights.footage import digest
 from houselights.proofs import Receipt
 from houselights.record import Record
 from houselights.redact import redact
 from houselights.release import Released, Request, beside
 from houselights.sampling import Sampling
+from houselights.sources import digest
 
 WHO = policy.authority("missing-person", "Order 12/2026 of the court", "Inspector Ada Doe")
 

@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 
 from houselights.cli import FAILED, PARTLY, app
 from houselights.errors import ReleaseError
-from houselights.footage import digest
 from houselights.heads import Finder
 from houselights.manifest import read
 from houselights.record import Record
 from houselights.redact import jobs, redact_folder
 from houselights.release import Request, beside
+from houselights.sources import digest
 
 
 @pytest.fixture

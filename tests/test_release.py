@@ -31,12 +31,12 @@ from houselights.cli import BLOCKED, app
 from houselights.edits import Change, to_json
 from houselights.errors import Error, FootageError, GalleryError, PolicyError, ReleaseError
 from houselights.event import Event, read_truth
-from houselights.footage import digest
 from houselights.frame import Frame
 from houselights.heads import Finder
 from houselights.manifest import Box, Manifest, Place, TrackUse, box_at, read
 from houselights.record import Record
 from houselights.release import Released, Request, beside, release
+from houselights.sources import digest
 from houselights.templates import Recogniser
 from houselights.types import Faces
 

@@ -18,8 +18,7 @@ from typing import Protocol
 import av.error
 import cv2
 
-from houselights import cases, intake, models, odds, policy, watchlist
-from houselights import footage as footages
+from houselights import cases, intake, models, odds, policy, sources, watchlist
 from houselights import search as searches
 from houselights.case import PLAIN, Case, Opening, Scope, check_film
 from houselights.config import cache_dir, operator
@@ -248,7 +247,7 @@ def run(request: Request, record: Record, watcher: Watcher) -> Outcome:
 
 def _files(request: Request) -> tuple[list[Path], tuple[Refusal, ...]]:
     """The footage that was named, and what was passed over in its folders."""
-    files, passed_over = footages.find(list(request.footage))
+    files, passed_over = sources.find(list(request.footage))
     if not files:
         names = ", ".join(f"'{path}'" for path in request.footage)
         msg = f"no footage in {names}"
@@ -366,8 +365,8 @@ def _identified(files: list[Path], jobs: int, watcher: Watcher) -> list[_Film]:
 
 def _identify(path: Path) -> _Film:
     try:
-        before = footages.identity(path)
-        return _Film(path, footages.digest(path), before)
+        before = sources.identity(path)
+        return _Film(path, sources.digest(path), before)
     except (Error, OSError) as fault:
         return _Film(path, error=str(fault))
 
@@ -429,7 +428,7 @@ def _search_file(number: int, film: _Film, work: _Work) -> tuple[FootageUse, lis
             work.use.add("footage-opened", {"footage": tag})
         opened = Footage(path, sha256=sha256)
         seen = _scan(number, opened, work)
-        if footages.identity(path) != film.identity:
+        if sources.identity(path) != film.identity:
             msg = f"footage '{path}' changed while it was read"
             raise FootageError(msg, hint="search a copy that nothing writes to")
         _leave_poor(seen, work.rig.calibration.quality[0])

@@ -15,11 +15,12 @@ from houselights.custody import Checkpoint, Key, fields_of
 from houselights.errors import ReleaseError
 from houselights.faces import LARGEST_LONG_SIDE, canvas
 from houselights.film import PHOTOGRAPHS
-from houselights.footage import Facts, Footage, Tally, digest
+from houselights.footage import Facts, Footage, Tally
 from houselights.frame import Frame
 from houselights.heads import Finder, Look, Recall
 from houselights.manifest import Box, Check, Finding, Manifest, Place, TrackUse, box_at
 from houselights.proofs import Receipt
+from houselights.sources import digest
 
 SCORE = 0.7  # of CenterFace on YuNet's scale, from which a face in a release counts
 COVERED = 0.8  # share of a found box that has the colours of a cover, from which on it is one

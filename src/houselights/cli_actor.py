@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from houselights import actors, display, intake, policy
-from houselights import footage as footages
+from houselights import actors, display, intake, policy, sources
 from houselights.actors import Passphrased
 from houselights.cli_log import ready
 from houselights.entry import ROLE_WORDS
@@ -77,7 +76,7 @@ def intake_command(
 ) -> None:
     """Fix what films may be used for. A further purpose needs two people: the same command, signed by each."""
     record = ready()
-    files, _ = footages.find(footage)
+    files, _ = sources.find(footage)
     if not files:
         raise FootageError("no footage was named", hint="name films, photographs, or folders that hold some")
     if purpose is None and by is not None:
@@ -86,7 +85,7 @@ def intake_command(
         wanted = None if purpose is None else policy.purpose_of(purpose)
         signing = signer(by)
         for file in files:
-            sha256 = footages.digest(file)
+            sha256 = sources.digest(file)
             if wanted is None:
                 known = intake.of(record, sha256)
             elif signing is None:

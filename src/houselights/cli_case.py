@@ -12,8 +12,7 @@ from typing import Annotated
 
 import typer
 
-from houselights import cases, display, intake, policy, report, results
-from houselights import footage as footages
+from houselights import cases, display, intake, policy, report, results, sources
 from houselights import watchlist as watchlists
 from houselights.case import Case, Opening, Scope
 from houselights.cli_actor import ByOption as SignedByOption
@@ -115,10 +114,10 @@ def open_(
     with record.refusing("case"):
         authority = policy.authority(purpose, basis, authorised_by)
         policy.check_search(authority, len(people), facts_of(fact), Known(justified=bool(said(justification))))
-        files, _ = footages.find(footage)
+        files, _ = sources.find(footage)
         if not files:
             raise FootageError("no footage was named", hint="name films, photographs, or folders that hold some")
-        films = {footages.digest(file): file.name for file in files}
+        films = {sources.digest(file): file.name for file in files}
         for sha256, name in films.items():
             intake.check(record, sha256, name, authority.purpose)
         scope = Scope(

@@ -12,8 +12,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from houselights import audit, cases, custody, disclosure, display, erasure, quorum, stamp, witness
-from houselights import footage as footages
+from houselights import audit, cases, custody, disclosure, display, erasure, quorum, sources, stamp, witness
 from houselights.config import record_dir
 from houselights.custody import Checkpoint, CustodyError, Key, Note, Verdict
 from houselights.entry import ERASED_WORDS, GROUND_WORDS, RECIPIENT_WORDS, Entry
@@ -87,7 +86,7 @@ def show(
     entries = record.entries()
     numbered = list(enumerate(map(Entry.parse, entries)))
     if film is not None:
-        secret = record.disclosure(footages.digest(film))
+        secret = record.disclosure(sources.digest(film))
         wanted = {found.use for found in disclosure.uses_of(secret, entries)}
         numbered = [(index, entry) for index, entry in numbered if entry.use in wanted]
     if use is not None:
@@ -266,7 +265,7 @@ def ask(
 ) -> None:
     """Record that somebody asked what was done with a film; the receipt is theirs."""
     record = opened()
-    use = record.asked(footages.digest(film))
+    use = record.asked(sources.digest(film))
     write(output, bytes(use.receipt("last")))
     display.out.print(f"{display.shown(output)}: give it to who asked; answer with `log disclose --asked {use.number}`")
 
@@ -287,7 +286,7 @@ def disclose(
     """Hand out a film's disclosure secret, which lists every use of it; or refuse, and say so in the log."""
     if (recipient is None) == (refuse is None):
         raise SettingsError("a disclosure needs --recipient, or --refuse", hint="one of them, not both")
-    record, sha256, private = opened(), footages.digest(film), {"recipient": to, "reason": reason}
+    record, sha256, private = opened(), sources.digest(film), {"recipient": to, "reason": reason}
     if refuse is not None:
         ground = one_of("--refuse", refuse, *GROUND_WORDS)
         write(output, bytes(record.keep_back(sha256, ground, private, asked).receipt("last")))
@@ -317,7 +316,7 @@ def uses(
     handed = disclosure.Disclosure.read(secret)
     if handed.log != known.name:
         raise SettingsError(f"'{secret}' is for the log '{handed.log}', this is '{known.name}'")
-    if film is not None and footages.digest(film) != handed.sha256:
+    if film is not None and sources.digest(film) != handed.sha256:
         raise SettingsError(f"'{secret}' is for another film than '{film}'", hint="ask for that film's disclosure")
     faults = list(_vocabulary(folder, verdict))
     if faults:

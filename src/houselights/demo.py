@@ -12,7 +12,6 @@ from houselights.cover import Fill
 from houselights.disclosure import Disclosure, in_words, uses_of
 from houselights.errors import PolicyError
 from houselights.event import Event, EventSettings
-from houselights.footage import digest
 from houselights.gallery import Portraitist
 from houselights.heads import Recall
 from houselights.record import Record
@@ -20,6 +19,7 @@ from houselights.release import Request as Release
 from houselights.release import beside
 from houselights.result import Appearance
 from houselights.sampling import Sampling
+from houselights.sources import digest
 from houselights.types import Purpose
 
 BASIS = "demonstration: everybody in this film was made by a computer"

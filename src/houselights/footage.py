@@ -8,13 +8,10 @@ from __future__ import annotations
 import hashlib
 import heapq
 import math
-import os
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from io import BufferedReader
 from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Literal
@@ -26,15 +23,9 @@ from av.stream import Disposition
 from houselights import photograph
 from houselights.errors import FootageError, PhotographError
 from houselights.frame import Frame, turn_of
+from houselights.sources import digest, opened
 from houselights.types import UInt8
 
-VIDEO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("mp4", "m4v", "mov", "mkv", "avi", "webm", "ts", "mts", "m2ts", "mpg", "mpeg", "vob", "wmv", "asf", "flv"),
-        *("3gp", "gif", "mjpeg", "mjpg", "h264", "264", "hevc", "265", "ogv", "mxf", "y4m", "dv"),
-    )
-)
 SMALLEST_SIDE = 16  # pixels: nothing smaller can hold a face with five points
 LARGEST_SIDE = 32_766  # pixels: OpenCV warps no larger picture
 LARGEST_PICTURE = 1 << 27  # pixels: 16384 x 8192; a larger picture is a mistake or an attack on memory
@@ -82,25 +73,6 @@ class Facts:
         return self.start_ticks + math.ceil(earliest / self.time_base)
 
 
-def find(paths: list[Path]) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """Every file of footage in the given files and folders, in order, each once; and what was passed over, with why."""
-    found: dict[str, Path] = {}
-    passed: dict[Path, str] = {}
-    for path in paths:
-        if not _is_folder(path):
-            found.setdefault(_real(path), path)
-            continue
-        inside = list(_files(path, passed))
-        for file in inside:
-            if file.suffix.lower() in VIDEO_SUFFIXES | photograph.SUFFIXES:
-                found.setdefault(_real(file), file)
-            else:
-                passed[file] = "not footage by its name; name it on the command line to try it"
-        if not inside:
-            passed.setdefault(path, "an empty folder")
-    return list(found.values()), list(passed.items())
-
-
 def _fields(order: int, turns: int) -> Literal["top", "bottom"] | None:
     """FFmpeg's field order, seen upright: 2 and 4 show the top field first, 3 and 5 the bottom field."""
     first = {2: 0, 4: 0, 3: 1, 5: 1}.get(order)
@@ -113,68 +85,6 @@ def _upright(aspect: Fraction | None, turns: int) -> Fraction | None:
     if not aspect:
         return None
     return 1 / Fraction(aspect) if turns % 2 else Fraction(aspect)
-
-
-def _real(path: Path) -> str:
-    """What two names of one file have in common; a name that no file can have is left to who opens it."""
-    try:
-        return os.path.realpath(path)
-    except ValueError:
-        return str(path)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name too long or a folder that may not be looked into: opening it will say so
-        return False
-
-
-def _files(folder: Path, passed: dict[Path, str]) -> Iterator[Path]:
-    """Every file below a folder, in order. Links to folders are passed over: a loop of them cannot trap it."""
-
-    def refused(fault: OSError) -> None:
-        passed[Path(fault.filename)] = f"the folder cannot be read: {fault.strerror}"
-
-    for place, folders, names in os.walk(folder, onerror=refused):
-        folders.sort()
-        for name in folders:
-            if Path(place, name).is_symlink():
-                passed[Path(place, name)] = "a link to a folder; name it on the command line to read it"
-        yield from (Path(place, name) for name in sorted(names))
-
-
-def identity(path: Path) -> tuple[int, ...]:
-    """What changes when a file is written to, or another file takes its name. Raises OSError."""
-    found = path.stat()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of the file, 64 hex digits.
-
-    Raises:
-        FootageError: the file is not there, not readable, or no regular file.
-    """
-    with _file(path) as file:
-        try:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as fault:
-            msg = f"footage '{path}' cannot be read: {fault.strerror or fault}"
-            raise FootageError(msg, hint="copy it to a disk that reads without errors") from fault
-
-
-def _file(path: Path) -> BufferedReader:
-    """A regular file, opened. A pipe or a device is refused: it could keep the reader waiting for ever."""
-    try:
-        if stat.S_ISREG(path.stat().st_mode):
-            return path.open("rb")
-    except (OSError, ValueError) as fault:
-        msg = f"footage '{path}' cannot be read: {getattr(fault, 'strerror', None) or fault}"
-        raise FootageError(msg, hint="check the name and that you may read the file") from fault
-    kind = "a folder" if path.is_dir() else "a pipe or a device"
-    msg = f"footage '{path}' is {kind}, expected a file"
-    raise FootageError(msg, hint="copy what it holds into a file first")
 
 
 @dataclass(slots=True)
@@ -532,7 +442,7 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoS
     """The file's container and its first video stream that is not a cover picture."""
     # FFmpeg gets this one file and no protocol: a playlist or a crafted header cannot make it open anything else.
     options = {"protocol_whitelist": "none", "max_pixels": str(LARGEST_PICTURE)}
-    with _file(path) as file:
+    with opened(path) as file:
         try:
             container = av.open(file, "r", metadata_errors="replace", options=options)
         except (av.error.FFmpegError, OSError, ValueError) as fault:

@@ -17,10 +17,11 @@ from houselights import photograph
 from houselights.batch import BREAKS, Outcome
 from houselights.errors import Error
 from houselights.faces import canvas
-from houselights.footage import Facts, Footage, identity
+from houselights.footage import Facts, Footage
 from houselights.gallery import Reference, still
 from houselights.portrait import STILL, Cutter, Portrait
 from houselights.result import Candidate
+from houselights.sources import identity
 
 LIMIT = 200  # candidates with pictures: some 5 MB of report
 

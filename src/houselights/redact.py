@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from houselights import footage as footages
-from houselights import photograph, sheet
+from houselights import photograph, sheet, sources
 from houselights.batch import BREAKS
 from houselights.cover import picture_of
 from houselights.errors import Error, RecordError, ReleaseError
@@ -124,7 +123,7 @@ def jobs(source: Path, out: Path) -> tuple[list[Job], list[tuple[Path, str]]]:
     inside, outside = source.resolve(), out.resolve()
     if inside == outside or outside.is_relative_to(inside) or inside.is_relative_to(outside):
         raise ReleaseError(f"'{out}' and '{source}' lie in each other", hint="name a folder of its own for the release")
-    files, passed = footages.find([source])
+    files, passed = sources.find([source])
     if not files:
         raise ReleaseError(f"no footage in '{source}'", hint="name a folder with video files or photographs")
     found = [Job(file, out / file.relative_to(source).with_suffix(_suffix(file))) for file in files]
@@ -167,7 +166,7 @@ def _in_one_case(found: Sequence[Job], request: Request, record: Record) -> Requ
     films = {}
     for job in found:
         with suppress(*BREAKS):  # the job itself says why
-            films[footages.digest(job.source)] = job.source.name
+            films[sources.digest(job.source)] = job.source.name
     with record.refusing("release"):
         case = enter(request, record, films)
     return replace(request, case=case.number if case else None)
@@ -181,5 +180,5 @@ def _is_done(request: Request) -> bool:
         earlier = read_manifest(beside(request.out, "release.json"))
     except ReleaseError:
         return False
-    same = earlier.asked == request.asked and earlier.source.sha256 == footages.digest(request.source)
-    return same and earlier.output.sha256 == footages.digest(request.out)
+    same = earlier.asked == request.asked and earlier.source.sha256 == sources.digest(request.source)
+    return same and earlier.output.sha256 == sources.digest(request.out)

@@ -36,7 +36,7 @@ from houselights.errors import Error, FootageError, GalleryError, ReleaseError
 from houselights.facts import Value
 from houselights.files import settle, whole
 from houselights.film import PHOTOGRAPHS, Film, FilmSettings, write_photograph
-from houselights.footage import Footage, Tally, identity, streams_beside
+from houselights.footage import Footage, Tally, streams_beside
 from houselights.frame import Frame
 from houselights.gallery import Enroller, Entry, Gallery, entries, photographs_of
 from houselights.heads import SURE, Finder, Heads, Recall, heads, looks
@@ -49,6 +49,7 @@ from houselights.sampling import Sampling
 from houselights.scan import Job, Range, RestartError, observe, scan
 from houselights.search import Sieve
 from houselights.sound import AudioPlan
+from houselights.sources import identity
 from houselights.templates import Recogniser
 from houselights.types import Authority, Float64
 from houselights.verdicts import Verdicts, judged
