@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 
+from houselights.files import as_json
 from houselights.result import Refusal
 
 SCHEMA = "houselights/evaluation/1"
@@ -87,6 +87,4 @@ class Evaluation:
 
     def to_json(self) -> str:
         """The document behind `--json`: UTF-8, indented, keys in the order of docs/json.md."""
-        document = {"schema": self.schema, **{k: v for k, v in asdict(self).items() if k != "schema"}}
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        return text.encode("utf-8", "backslashreplace").decode()
+        return as_json(self.schema, asdict(self))

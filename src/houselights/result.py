@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
+
+from houselights.files import as_json
 
 SCHEMA = "houselights/search/2"
 
@@ -240,6 +241,4 @@ class Result:
 
     def to_json(self) -> str:
         """The document behind `--json`: keys in the order of docs/json.md, UTF-8, indented."""
-        document = {"schema": self.schema, **{k: v for k, v in asdict(self).items() if k != "schema"}}
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        return text.encode("utf-8", "backslashreplace").decode()  # a file's name may be any bytes
+        return as_json(self.schema, asdict(self))

@@ -6,12 +6,12 @@ recogniser, and nothing of who they are to each other: the numbers beside it say
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from houselights.files import as_json
 from houselights.gallery import Gallery, Subject
 from houselights.odds import Calibration, Rate
 from houselights.result import ModelUse, RecordUse, Refusal, Threshold
@@ -178,7 +178,7 @@ class Lookalikes:
 
     def to_json(self) -> str:
         """The document behind `--json`, schema `houselights/lookalikes/1`."""
-        return _json(LOOKALIKES, asdict(self))
+        return as_json(LOOKALIKES, asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ class Doubles:
 
     def to_json(self) -> str:
         """The document behind `--json`, schema `houselights/doubles/1`."""
-        return _json(DOUBLES, asdict(self))
+        return as_json(DOUBLES, asdict(self))
 
 
 def pairs_of(people: int) -> int:
@@ -326,8 +326,3 @@ def _closest(one: Subject, other: Subject) -> tuple[str, str]:
     scores = np.round(one.templates @ other.templates.T, 6)
     row, column = np.unravel_index(int(np.argmax(scores)), scores.shape)
     return str(one.references[int(row)].file), str(other.references[int(column)].file)
-
-
-def _json(schema: str, document: dict[str, object]) -> str:
-    text = json.dumps({"schema": schema, **document}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    return text.encode("utf-8", "backslashreplace").decode()  # a file's name may be any bytes
