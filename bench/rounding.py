@@ -27,7 +27,6 @@ CANVAS = (960, 544)
 LEAST = 0.4  # the lowest score of a face that is looked at
 SURE = 0.6  # faces from this score on are counted
 SHARED = 0.4  # overlap from which two boxes are one face
-FEWEST = 16  # output channels below which a convolution is left in f32: it gives a box, a point or a score
 ROUNDS = 40
 
 
@@ -65,7 +64,7 @@ def measured(model: models.Model, weights: Path, pictures: Sequence[Path]) -> Ra
     core = runtime.core()
     network = core.read_model(str(weights))
     network.reshape({network.inputs[0]: [1, 3, CANVAS[1], CANVAS[0]]})
-    nodes = [node for node in graph.convolutions(network) if node.output(0).get_shape()[1] >= FEWEST]
+    nodes = [node for node in graph.convolutions(network) if node.output(0).get_shape()[1] >= graph.NARROW]
     own = len(network.outputs)
     sources = {source(node): node.input_value(0) for node in nodes}
     network.add_outputs(list(sources.values()))
@@ -76,6 +75,8 @@ def measured(model: models.Model, weights: Path, pictures: Sequence[Path]) -> Ra
         request.infer({0: filled(path).transpose(2, 0, 1)[None].astype(np.float32)})
         values = {name: request.output_tensors[own + at].data[0] for at, name in enumerate(sources)}
         for node in nodes:
+            if not graph.is_depthwise(node) and values[source(node)].min() < 0:
+                sys.exit(f"{graph.name_of(node)} gets values below 0, for which 8 bits have no place")
             reach = np.abs(values[source(node)]).max(axis=(1, 2))
             reach = reach if graph.is_depthwise(node) else reach.max(keepdims=True)
             name = graph.name_of(node)

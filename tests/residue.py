@@ -113,6 +113,7 @@ def child(fd: int, arguments: list[str]) -> None:
     tap("templates", "Recogniser.embed", teller.templates)
     tap("templates", "Recogniser.embed_plain", teller.templates)
     tap("templates", "Recogniser.embed_alone", teller.templates)
+    tap("templates", "Recogniser.both_ways", teller.templates)
     tap("templates", "fuse", teller.templates)
     tap("templates", "fuse_shots", teller.templates)
     tap("templates", "unit", teller.before_and_after)

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from houselights import batch, config, demo, policy
+from houselights import batch, config, demo, detections, models, policy, rounding
 from houselights.errors import CalibrationError, FootageError, ModelError, PolicyError, SettingsError
 from houselights.event import Event
-from houselights.footage import Facts
+from houselights.footage import Facts, Footage
 from houselights.record import Record
 from houselights.result import FootageUse, Shot
+from houselights.rig import Rig
+from houselights.rounding import Ranges
 from houselights.sampling import Sampling
 from houselights.scan import Scan
 from houselights.search import Probe
@@ -196,6 +198,25 @@ def test_detections_lie_in_the_cache_under_hash_and_settings(outcome: batch.Outc
     """Kept work is found again by the footage's SHA-256, whatever the file is called."""
     sha256 = outcome.result.footage[0].sha256
     assert list((config.cache_dir() / "detections").glob(f"{sha256[:32]}-*"))
+
+
+def test_detections_of_another_precision_are_kept_apart(film: Path) -> None:
+    """What was found in f32 is not gone on with in 8 bits, nor with other ranges; in f32 the ranges do not count."""
+    facts = Footage(film / "event.mp4").facts
+    request = batch.Request(footage=(film / "event.mp4",), authority=policy.authority("evaluation", "a", "b"))
+    rig = Rig(models.default("recogniser"), None, 1e-5)
+    use = rig.uses[0]
+
+    def settings(precision: str, ranges: Ranges) -> str:
+        rig.ranges, rig.uses = ranges, (replace(use, precision=precision), rig.uses[1])
+        return detections.key("0" * 64, batch._settings(facts, request, rig))
+
+    one = rounding.built_in(models.default("detector"))
+    assert one is not None
+    other = Ranges(one.sha256, "other pictures", one.largest)
+    names = {settings("f32", one), settings("int8", one), settings("int8", other)}
+    assert len(names) == 3
+    assert settings("f32", other) in names
 
 
 def test_tracks_poorer_than_what_was_measured_are_not_searched() -> None:

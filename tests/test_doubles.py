@@ -219,7 +219,7 @@ def test_pairs_are_those_of_the_plain_way(people: int, seed: int, threshold: flo
         if (value := search.score(one.template, other.template)) >= threshold
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "PAIRS", 7)
+        patch.setattr(search, "ROWS", 7)
         found = twins.pairs(drawn, threshold, calibration)
     assert {(each.one, each.other): each.score for each in found} == plain
     assert [each.score for each in found] == sorted(plain.values(), reverse=True)

@@ -240,7 +240,7 @@ def test_a_film_that_is_exchanged_after_it_was_checked_gives_no_result(
     """The bytes that were hashed are those that are searched, or the file has an error and no candidates."""
     bait = tmp_path / "bait.mp4"
     bait.write_bytes(b"something else")
-    real = batch.footages.digest
+    real = batch.sources.digest
 
     def exchanged(path: Path) -> str:
         found = real(path)
@@ -249,7 +249,7 @@ def test_a_film_that_is_exchanged_after_it_was_checked_gives_no_result(
             (tmp_path / "other").replace(bait)
         return found
 
-    monkeypatch.setattr(batch.footages, "digest", exchanged)
+    monkeypatch.setattr(batch.sources, "digest", exchanged)
     wanted = replace(demo.request(film), footage=(bait,), sampling=Sampling.parse("20"))
     result = batch.run(wanted, record, Silent()).result
     assert "changed while it was read" in str(result.footage[0].error)

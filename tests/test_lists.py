@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houselights import lists
+from houselights import lists, truth
 from houselights.errors import SettingsError
 
 
@@ -167,16 +167,16 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 )
 def test_a_truth_that_no_picture_can_show_is_refused(ticks: list, box: tuple, visible: float, message: str) -> None:
     """The error names file, frame and person, and the value."""
-    faces = (lists.Face("P001", 0, box, visible, 0.0),)
+    faces = (truth.Face("P001", 0, box, visible, 0.0),)
     with pytest.raises(SettingsError) as caught:
-        lists.check_truth(Path("truth.json"), [lists.Frame(each, faces) for each in ticks])
+        lists.check_truth(Path("truth.json"), [truth.Frame(each, faces) for each in ticks])
     assert message in caught.value.message
 
 
 def test_a_truth_as_it_should_be_is_not_refused() -> None:
     """Boxes may reach beyond the picture."""
-    face = lists.Face("P001", 0, (-5.5, -3, 20, 20), 0.5, 0.2)
-    lists.check_truth(Path("truth.json"), [lists.Frame(0, (face,)), lists.Frame(3000, ())])
+    face = truth.Face("P001", 0, (-5.5, -3, 20, 20), 0.5, 0.2)
+    lists.check_truth(Path("truth.json"), [truth.Frame(0, (face,)), truth.Frame(3000, ())])
 
 
 # Pascal VOC

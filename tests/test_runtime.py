@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from test_faces import group, portrait
@@ -136,19 +137,25 @@ def test_a_precision_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "openvino")
     monkeypatch.setenv(PRECISION, "f32")
     assert in_use(exact=False, ranges=ranges)[1] == "f32"
+    monkeypatch.delenv(PRECISION)
+    fastest, fast = in_use(exact=False)[1], in_use(exact=False, ranges=ranges)[1]
+    assert fastest in {"bf16", "f32"}
+    assert fast in {"int8", fastest}
     monkeypatch.setenv(PRECISION, "int8")
-    assert in_use(exact=False)[1] == "f32"
+    assert in_use(exact=False)[1] == fastest
+    assert (in_use(exact=False, ranges=ranges)[1] == "int8") == cv2.checkHardwareSupport(23)
     assert in_use(exact=True, ranges=ranges)[1] == "f32"
     monkeypatch.setenv(VARIABLE, "onnxruntime")
     assert in_use(exact=False, ranges=ranges)[1] == "f32"
 
 
-def test_a_precision_that_is_not_known_is_a_settings_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The value is named, and so are those that are known."""
-    monkeypatch.setenv(VARIABLE, "openvino")
+@pytest.mark.usefixtures("each_runtime")
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_precision_that_is_not_known_is_a_settings_error(monkeypatch: pytest.MonkeyPatch, *, exact: bool) -> None:
+    """The value is named, and so are those that are known, whatever is run."""
     monkeypatch.setenv(PRECISION, "f16")
     with pytest.raises(SettingsError, match="HOUSELIGHTS_PRECISION is 'f16', expected f32, bf16 or int8"):
-        in_use(exact=False)
+        in_use(exact=exact)
 
 
 def test_a_runtime_that_is_not_installed_is_a_settings_error(monkeypatch: pytest.MonkeyPatch) -> None:

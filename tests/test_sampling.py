@@ -108,6 +108,14 @@ def test_a_cut_between_places_in_the_same_light_is_seen() -> None:
     assert [sight.ticks for sight in watch(pictures) if sight.cut] == [10]
 
 
+@pytest.mark.parametrize("step", [0.02, 0.08, 0.12, 0.15, 0.16, 0.2])
+@pytest.mark.parametrize("before", [2, 5, 13])
+def test_such_a_cut_is_seen_at_every_rate(step: float, before: int) -> None:
+    """Also in the frames that `auto` reads where the decoder leaves some out, up to a fifth of a second apart."""
+    pictures = [room(1)] * before + [room(2)] * 10
+    assert [sight.ticks for sight in watch(pictures, step=step) if sight.cut] == [before]
+
+
 def test_cuts_that_follow_each_other_soon_are_seen() -> None:
     """Each of four places is there for a third of a second."""
     pictures = [room(number) for number in range(4) for _ in range(9)]

@@ -108,17 +108,31 @@ def test_auto_looks_at_fewer_frames_and_counts_all(run: Run, job: Job, tmp_path:
     assert seen.tally.frames + seen.tally.left_out == job.footage.facts.declared_frames
 
 
-def passed_on(missed: list[int]) -> Track:
-    """A track that is seen every ten ticks, with shots at 10, 20 and 60; before each sighting so many frames missed."""
+@pytest.mark.parametrize("together", [1, 1000])
+def test_templates_do_not_depend_on_how_many_are_made_at_once(
+    run: Run, job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    """Each track alone, or all at the end: byte for byte the same, from frames and from what was kept."""
+    whole = run(job)
+    monkeypatch.setattr("houselights.scan.TOGETHER", together)
+    for folder in (tmp_path / "anew", job.kept.folder):
+        again = run(Job(job.footage, job.detector, job.sampling, job.part, Detections(folder)))
+        assert templates(again) == templates(whole)
+        assert [(p.track, p.shots) for p in again.probes] == [(p.track, p.shots) for p in whole.probes]
+
+
+def passed_on(*lost: int) -> Track:
+    """A track that is seen at these ticks and lost from sight before some, by number; with shots at 10, 20 and 60."""
     shots = tuple(
         Shot(ticks, float(ticks), np.zeros(4, np.float32), np.zeros((5, 2), np.float32), 0.5) for ticks in (10, 20, 60)
     )
-    return Track(1, np.arange(0, 80, 10), np.zeros((8, 4), np.float32), np.array(missed), shots)
+    ticks = np.array([0, 10, 20, 22, 30, 40, 50, 60, 70])
+    return Track(1, ticks, np.zeros((9, 4), np.float32), np.isin(np.arange(9), lost), shots)
 
 
 def test_a_track_that_passed_to_somebody_else_is_divided_half_way() -> None:
     """Where it was always in sight, one person's span ends half-way to the next person's; it has the track's ends."""
-    track = passed_on([0] * 8)
+    track = passed_on()
     assert _span(track, [0, 0, 1], [0, 1]) == (0, 30)
     assert _span(track, [0, 0, 1], [2]) == (40, 70)
     assert _span(track, [0, 1, 0], [0, 2]) == (0, 70)
@@ -126,7 +140,7 @@ def test_a_track_that_passed_to_somebody_else_is_divided_half_way() -> None:
 
 
 def test_a_track_that_passed_on_out_of_sight_is_divided_there() -> None:
-    """It passed to somebody else where it was out of sight longest between their shots, not half-way."""
-    track = passed_on([0, 9, 0, 1, 0, 3, 0, 9])
+    """It passed to somebody else where it was lost longest between their shots, wherever it was lost besides."""
+    track = passed_on(1, 3, 6, 8)
     assert _span(track, [0, 0, 1], [0, 1]) == (0, 40)
     assert _span(track, [0, 0, 1], [2]) == (50, 70)

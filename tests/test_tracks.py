@@ -82,6 +82,15 @@ def test_a_short_occlusion_is_survived() -> None:
     assert len(track.ticks) == 100
 
 
+def test_a_track_knows_where_it_was_lost_from_sight() -> None:
+    """Frames without it count, whether others are in them or nobody is; its first sighting follows no loss."""
+    still, other = (300.0, 300.0), (900.0, 300.0)
+    both: list[Spot] = [still, other]
+    one, two = ended(follow([both, both, [other], [other], both, [], both, both]))
+    assert one.lost.tolist() == [False, False, True, True, False]
+    assert two.lost.tolist() == [False, False, False, False, False, True, False]
+
+
 def test_a_long_absence_ends_a_track() -> None:
     """Whoever comes back after more than GAP_S is somebody new, and the track ends where it was last seen."""
     gap = round((tracks.GAP_S + 0.2) * RATE)

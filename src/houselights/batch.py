@@ -481,7 +481,7 @@ def _settings(facts: Facts, request: Request, rig: Rig) -> dict[str, object]:
     return {
         "detector": rig.detector_model.sha256,
         "precision": rig.uses[0].precision,
-        "ranges": rig.ranges.digest if rig.ranges else None,
+        "ranges": rig.ranges.digest if rig.ranges and rig.uses[0].precision == "int8" else None,
         "runtime": rig.uses[0].runtime,
         "canvases": _canvases(facts, request),
         "sampling": str(request.sampling),

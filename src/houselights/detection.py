@@ -90,9 +90,8 @@ class Way:
     def models(self) -> tuple[tuple[str, str], ...]:
         """The models as they run, for the facts of an evaluation."""
         roles: tuple[models.Role, ...] = ("detector", "second-detector") if self.release else ("detector",)
-        found = [models.default(role) for role in roles]
-        fast = [None if self.release else rounding.built_in(each) for each in found]
-        uses = [runtime.use(each, exact=False, ranges=of) for each, of in zip(found, fast, strict=True)]
+        ranges = None if self.release else rounding.built_in(models.default("detector"))
+        uses = [runtime.use(models.default(role), exact=False, ranges=ranges) for role in roles]
         return tuple((use.role, f"{use.name} {use.sha256[:16]}, {use.runtime}, {use.precision}") for use in uses)
 
     def words(self) -> str:

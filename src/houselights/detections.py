@@ -26,7 +26,7 @@ from houselights.quality import Quality
 from houselights.sampling import Sight
 from houselights.types import Faces
 
-FORMAT = 3
+FORMAT = 3  # another one too when other code gives other detections or cuts of the same settings
 CHUNK_FRAMES = 200
 FOLDER = "detections"
 """In the cache, with a folder for each key."""

@@ -17,6 +17,7 @@ from houselights.rounding import Ranges
 from houselights.types import Float32
 
 Node = Any  # openvino ships no usable types
+NARROW = 16  # output channels below which a convolution gives boxes, points and scores
 _DEPTHWISE = "GroupConvolution"
 
 
@@ -38,7 +39,7 @@ def is_depthwise(convolution: Node) -> bool:
 def quantise(graph: Node, ranges: Ranges) -> None:
     """Have the convolutions that the ranges name computed in 8 bits.
 
-    What goes into a depthwise convolution has a sign, what goes into any other has none.
+    What goes into a depthwise convolution has a sign, what goes into any other that is named has none.
     """
     rounded: dict[tuple[str, bool], Node] = {}
     for node in convolutions(graph):
@@ -61,19 +62,23 @@ def quantise(graph: Node, ranges: Ranges) -> None:
 
 
 def join(graph: Node) -> None:
-    """Make branches of 1x1 and 3x3 convolutions that begin at one place and have no other use one wider branch."""
+    """Make narrow branches that begin at one place, a convolution and a filter of each channel, one wider branch."""
     operators = _operators()
     branches: dict[str, list[tuple[Node, ...]]] = {}
     for node in convolutions(graph):
         if branch := _branch(node):
-            branches.setdefault(node.input_value(0).get_node().get_friendly_name(), []).append(branch)
+            shapes = [(list(each.input_value(1).get_shape())[-2:], *_ways(each)) for each in branch[::2]]
+            place = node.input_value(0).get_node().get_friendly_name()
+            branches.setdefault(f"{place} {shapes}", []).append(branch)
     for found in branches.values():
+        if len(found) == 1:
+            continue
         first, _, second, _ = found[0]
         weights, biases, filters, offsets = (
             [_constant(branch[at].input_value(1)) for branch in found] for at in range(4)
         )
         filters = [each.reshape(-1, 1, 1, *each.shape[-2:]) for each in filters]
-        plain, padded = ([node.get_attributes()[name] for name in _SHAPE] for node in (first, second))
+        plain, padded = _ways(first), _ways(second)
         wide = operators.convolution(first.input_value(0), _held(np.concatenate(weights)), *plain)
         wide = operators.add(wide, _held(np.concatenate(biases, axis=1)))
         wide = operators.group_convolution(wide, _held(np.concatenate(filters)), *padded)
@@ -84,11 +89,14 @@ def join(graph: Node) -> None:
     graph.validate_nodes_and_infer_types()
 
 
-_SHAPE = ("strides", "pads_begin", "pads_end", "dilations")
+def _ways(convolution: Node) -> list[list[int]]:
+    """Its strides, what is added before and behind the picture, and how far apart its weights lie."""
+    attributes = convolution.get_attributes()
+    return [list(attributes[name]) for name in ("strides", "pads_begin", "pads_end", "dilations")]
 
 
 def _branch(node: Node) -> tuple[Node, ...] | None:
-    """A 1x1 convolution, its bias, the filter of each channel behind it, its bias: where nothing else hangs on them."""
+    """A convolution, its bias, the filter of each channel behind it, its bias: where nothing else hangs on them."""
     way = [node]
     for wanted in ({"Add"}, {"Convolution", _DEPTHWISE}, {"Add"}):
         users = [each.get_node() for each in way[-1].output(0).get_target_inputs()]
@@ -96,7 +104,7 @@ def _branch(node: Node) -> tuple[Node, ...] | None:
         if len(users) != 1 or users[0].get_type_name() not in wanted:
             return None
         way += users
-    few = node.output(0).get_shape()[1] < 16
+    few = node.output(0).get_shape()[1] < NARROW
     alone = is_depthwise(way[2]) or way[2].input_value(1).get_shape()[:2] == [1, 1]
     return tuple(way) if few and alone else None
 

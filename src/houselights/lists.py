@@ -27,7 +27,6 @@ MOST_FRAMES = 100_000_000  # the highest number that a frame of a list may have:
 DEEPEST = 50  # elements in each other
 LONGEST = 1000  # characters of a value
 DIGITS = 9  # of a whole number
-"""Left, top, width, height in pixels."""
 
 
 @dataclass(frozen=True, slots=True)

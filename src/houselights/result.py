@@ -21,7 +21,7 @@ class ModelUse:
     runtime: str
     """For example `OpenVINO 2026.4.1 on CPU`."""
     precision: str
-    """`f32`, `bf16` or `int8`."""
+    """`f32`, `bf16` or `int8`; that of a detector in films, photographs being looked at in f32 or bf16."""
 
 
 @dataclass(frozen=True, slots=True)

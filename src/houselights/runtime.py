@@ -39,6 +39,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 SLOTS = 4  # requests under way at once: enough to keep two cores busy while the caller decodes
 VARIABLE = "HOUSELIGHTS_RUNTIME"
 PRECISION = "HOUSELIGHTS_PRECISION"
+KNOWN: tuple[Precision, ...] = ("bf16", "int8", "f32")  # the fastest first
 _VNNI = 23  # OpenCV's number of AVX-512's products of 8-bit numbers: without them there is little to gain
 
 
@@ -119,7 +120,15 @@ def _installed(name: str) -> bool:
 
 
 def in_use(*, exact: bool, ranges: Ranges | None = None) -> tuple[str, Precision]:
-    """Name and version of the runtime, and the precision that a network will have on it."""
+    """Name and version of the runtime, and the precision that a network will have on it.
+
+    Raises:
+        SettingsError: HOUSELIGHTS_RUNTIME or HOUSELIGHTS_PRECISION names none that there is.
+    """
+    wanted = os.environ.get(PRECISION, "")
+    if wanted not in {"", *KNOWN}:
+        msg = f"{PRECISION} is '{wanted}', expected f32, bf16 or int8"
+        raise SettingsError(msg)
     if chosen() == "openvino":
         return _openvino_name(), "f32" if exact else _precision(can_round=ranges is not None)
     return _onnxruntime_name(), "f32"
@@ -165,18 +174,14 @@ def _onnxruntime_name() -> str:
 
 
 def _precision(*, can_round: bool) -> Precision:
-    """What a network is computed in: HOUSELIGHTS_PRECISION where it is set and can be, else what is fastest here."""
-    known: tuple[Precision, ...] = ("bf16", "int8", "f32")
-    wanted = os.environ.get(PRECISION, "")
-    if wanted and wanted not in known:
-        msg = f"{PRECISION} is '{wanted}', expected f32, bf16 or int8"
-        raise SettingsError(msg)
-    here = {
+    """What HOUSELIGHTS_PRECISION asks for where it can be had, else what is fastest here."""
+    here: dict[str, bool] = {
         "bf16": "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
         "int8": can_round and cv2.checkHardwareSupport(_VNNI),
         "f32": True,
     }
-    return next(each for each in known if each == "f32" or (here[each] and wanted in {"", each}))
+    wanted = os.environ.get(PRECISION, "")
+    return next(each for each in KNOWN if here[each] and (each == wanted or not here.get(wanted, False)))
 
 
 class _OpenVino:

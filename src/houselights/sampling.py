@@ -6,7 +6,7 @@ A frame is looked at through a thumbnail of 64x36 grey pixels, which stays in me
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import inf
+from math import exp, inf
 from typing import Literal, Self
 
 import numpy as np
@@ -26,9 +26,9 @@ CUT_LEVELS = 9.0  # mean change in grey levels from which two frames may lie on 
 CUT_EDGES = 0.5  # and the correlation of their edges below which they may: a flash leaves edges where they were
 CUT_GREYS = 0.55  # and that of their greys below which they do, or where it was sudden:
 CUT_SPIKE = 2.5  # so many times more change than lately, which a camera that is turned does not give,
-CUT_NEAR_S = 0.15  # between frames no further apart than this
-CUT_FADES = 0.9  # what is left of "lately" a frame later
-CUT_COUNTS = 0.6  # and how much of a cut itself counts, so that the next may follow soon
+CUT_NEAR_S = 0.21  # between frames no further apart than this
+CUT_LASTS_S = 0.4  # "lately" fades to a third in so many seconds
+CUT_COUNTS = 0.6  # and so much of a cut itself counts, so that the next may follow soon
 STEADY_RATE = 20.0  # frames a second from which `auto` may leave out frames that no other frame needs
 
 
@@ -80,7 +80,8 @@ class Sight:
     cut: bool
     """A new camera shot began with this frame or since the last one that was analysed."""
     stir: float
-    """By how many grey levels frames changed lately, the most of them, fading; infinite before two were seen."""
+    """By how many grey levels frames changed lately: the most of them, fading, and of a cut a part. Infinite before two
+    frames were seen: no cut is sudden then."""
 
 
 class Sampler:
@@ -100,11 +101,13 @@ class Sampler:
         if last is None or before is None:
             sight = Sight(frame.ticks, seconds, 0, analyse=True, cut=False, stir=inf)
         else:
+            gap = seconds - self._before_s
             stir = float(np.abs(small.astype(np.int16) - before).mean())
-            sudden = stir >= CUT_SPIKE * last.stir and seconds - self._before_s <= CUT_NEAR_S
+            sudden = stir >= CUT_SPIKE * last.stir and gap <= CUT_NEAR_S
             fresh = stir >= CUT_LEVELS and is_cut(before, small, sudden=sudden)
             cut = fresh or (last.cut and not last.analyse)
-            lately = CUT_COUNTS * stir if fresh else max(stir, CUT_FADES * last.stir if last.stir < inf else 0)
+            counts = fresh or last.stir == inf
+            lately = CUT_COUNTS * stir if counts else max(stir, last.stir * exp(-gap / CUT_LASTS_S))
             count = last.since_analysed + 1
             sight = replace(last, ticks=frame.ticks, since_analysed=count, analyse=False, cut=cut, stir=lately)
             if self._wanted(sight, small, seconds):

@@ -72,7 +72,10 @@ class Job:
 
 
 def scan(job: Job, recogniser: Recogniser, alike: float, progress: Progress) -> Scan:
-    """Detect, track and embed one footage. Memory holds the live tracks and one template for each ended one.
+    """Detect, track and embed one footage.
+
+    Memory holds the live tracks and the templates of those that ended; of detections that were kept by an earlier run
+    also where each track with shots was seen, until the end.
 
     Two shots of one track that score `alike` and more are taken for one person.
 
@@ -165,7 +168,7 @@ class _Part:
 
 
 class _Desk:
-    """Aligned faces on their way to a template: those of live tracks, at most a few for each."""
+    """Aligned faces on their way to a template: a few of each live track, and of ended ones until there are enough."""
 
     def __init__(self, footage: Footage, recogniser: Recogniser, alike: float) -> None:
         self._footage, self._recogniser, self._alike = footage, recogniser, alike
@@ -191,15 +194,12 @@ class _Desk:
             if not track.shots:
                 seen.without_template += 1
             elif all(shot.ticks in patches for shot in track.shots):
-                self._waiting.append((track, [patches[shot.ticks] for shot in track.shots]))
+                self._wait(track, [patches[shot.ticks] for shot in track.shots], seen)
             else:
                 self._replayed.append(track)
-        if sum(len(patches) for _, patches in self._waiting) >= TOGETHER:
-            self._embed(seen)
 
     def finish(self, seen: Scan) -> None:
-        """Make the templates that wait; shots from before a restart are cut out of their frames once more first."""
-        self._embed(seen)
+        """Cut the shots from before a restart out of their frames once more, and make the templates that wait."""
         wanted: dict[int, list[tuple[Track, Shot]]] = {}
         for track in self._replayed:
             for shot in track.shots:
@@ -211,11 +211,16 @@ class _Desk:
             for track, shot in wanted[frame.ticks]:
                 cut[track.number, shot.ticks] = ready.patch(alignment(shot.points[None])[0], SIDE)
                 if all((track.number, each.ticks) in cut for each in track.shots):
-                    self._waiting.append((track, [cut.pop((track.number, each.ticks)) for each in track.shots]))
-                    self._embed(seen)
+                    self._wait(track, [cut.pop((track.number, each.ticks)) for each in track.shots], seen)
                     del left[track.number]
         seen.without_template += len(left)
         self._replayed = []
+        self._embed(seen)
+
+    def _wait(self, track: Track, patches: list[UInt8], seen: Scan) -> None:
+        self._waiting.append((track, patches))
+        if sum(len(each) for _, each in self._waiting) >= TOGETHER:
+            self._embed(seen)
 
     def _embed(self, seen: Scan) -> None:
         """Make the templates of the tracks that wait, all their shots at once."""
@@ -254,20 +259,19 @@ def _record(shot: Shot) -> ShotRecord:
 def _span(track: Track, persons: Sequence[int], mine: Sequence[int]) -> tuple[int, int]:
     """From when to when a track is one person's: up to where it passed from or to somebody else, or the track's end."""
     first, last = mine[0], mine[-1]
-    before = [index for index in range(first) if persons[index] != persons[first]]
-    after = [index for index in range(last + 1, len(persons)) if persons[index] != persons[first]]
-    start = _passed(track, before[-1], first)[1] if before else int(track.ticks[0])
-    end = _passed(track, last, after[0])[0] if after else int(track.ticks[-1])
+    start = _passed(track, first)[1] if first else int(track.ticks[0])
+    end = _passed(track, last + 1)[0] if last + 1 < len(persons) else int(track.ticks[-1])
     return start, end
 
 
-def _passed(track: Track, one: int, other: int) -> tuple[int, int]:
-    """The last sighting of the one person and the first of the other, between their shots of these numbers.
+def _passed(track: Track, shot: int) -> tuple[int, int]:
+    """The last sighting of one person and the first of the next, whose shot has this number, since the shot before.
 
-    It is where the face was out of sight longest, and half-way of the shots where it never was.
+    It is where the face was lost from sight longest, and half-way of the two shots where it never was.
     """
-    ends = track.shots[one].ticks, track.shots[other].ticks
+    ends = track.shots[shot - 1].ticks, track.shots[shot].ticks
     here = np.flatnonzero((track.ticks > ends[0]) & (track.ticks <= ends[1]))
+    lost = np.where(track.lost[here], track.ticks[here] - track.ticks[here - 1], 0)
     away = np.abs(2 * track.ticks[here] - sum(ends))
-    at = min(zip(-track.missed[here], away, here, strict=True))[-1]
+    at = min(zip(-lost, away, here, strict=True))[-1]
     return int(track.ticks[at - 1]), int(track.ticks[at])

@@ -16,7 +16,7 @@ from houselights.types import Float32
 
 MARGIN = 1e-4  # matrix products differ between batch sizes by some 1e-7: what lies this near is scored again
 BLOCK = 8192
-PAIRS = 2048  # subjects whose scores with all others are held at a time
+ROWS = 2048  # subjects whose scores with all others are held at a time
 JOIN_S = 1.0  # seconds between two candidates of one subject that still count as one appearance
 
 
@@ -162,8 +162,8 @@ def alike(gallery: Gallery, threshold: float) -> Iterator[tuple[Subject, Subject
     A matrix product proposes in float32, in blocks; `score` decides.
     """
     templates = gallery.templates
-    for start in range(0, len(templates), PAIRS):
-        rough = templates[start : start + PAIRS] @ templates[start:].T
+    for start in range(0, len(templates), ROWS):
+        rough = templates[start : start + ROWS] @ templates[start:].T
         for row, column in np.argwhere(np.triu(rough >= threshold - MARGIN, 1)):
             one, other = gallery.subjects[start + row], gallery.subjects[start + column]
             exact = score(one.template, other.template)

@@ -63,8 +63,8 @@ class Track:
     """(n,) when it was seen."""
     boxes: Float32
     """(n, 4) where it was seen."""
-    missed: NDArray[np.int64]
-    """(n,) in how many analysed frames before each sighting it was out of sight."""
+    lost: NDArray[np.bool_]
+    """(n,) whether there were analysed frames just before each sighting in which it was out of sight."""
     shots: tuple[Shot, ...]
     """The best usable shots in the order of time; empty where no face of the track was usable."""
 
@@ -86,7 +86,7 @@ class _Live:
     began_s: float
     ticks: list[int] = field(default_factory=list)
     boxes: list[Float32] = field(default_factory=list)
-    missed: list[int] = field(default_factory=list)
+    lost: list[bool] = field(default_factory=list)
     shots: list[Shot] = field(default_factory=list)
 
     def offer(self, shot: Shot) -> bool:
@@ -107,8 +107,8 @@ class _Live:
 
     def done(self) -> Track:
         boxes = np.array(self.boxes, np.float32).reshape(-1, 4)
-        ticks, missed = (np.array(each, np.int64) for each in (self.ticks, self.missed))
-        return Track(self.number, ticks, boxes, missed, tuple(self.shots))
+        ticks, lost = np.array(self.ticks, np.int64), np.array(self.lost, np.bool_)
+        return Track(self.number, ticks, boxes, lost, tuple(self.shots))
 
 
 class Tracker:
@@ -139,7 +139,7 @@ class Tracker:
             self._motion[:, _MISSED] += 1
             return Step(np.zeros(0, np.int64), (), ended)
         seen = _seen(faces.boxes)
-        missed_by = self._motion[:, _MISSED].astype(int)
+        lost = self._motion[:, _MISSED] > 0
         owners = self._link(seen, faces.scores, seconds)
         numbers, taken = np.zeros(len(faces), np.int64), []
         usable, overall = quality.usable, quality.overall
@@ -148,7 +148,7 @@ class Tracker:
             numbers[face] = live.number
             live.ticks.append(ticks)
             live.boxes.append(faces.boxes[face])
-            live.missed.append(int(missed_by[owners[face]]) if owners[face] < len(missed_by) else 0)
+            live.lost.append(bool(owners[face] < len(lost) and lost[owners[face]]))
             shot = Shot(ticks, seconds, faces.boxes[face], faces.points[face], float(overall[face]))
             if usable[face] and live.offer(shot):
                 taken.append(face)
