@@ -8,12 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
 
 from houselights.errors import CalibrationError
-from houselights.models import Model
+from houselights.models import Model, figures
 from houselights.types import Float32
 
 SCHEMA = "houselights/centre/1"
@@ -59,10 +58,8 @@ def measure(model: Model, data: str, templates: Float32) -> Centre:
 
 def built_in(model: Model) -> Centre | None:
     """The centre that comes with the program for a recogniser, if it has one."""
-    file = resources.files("houselights") / "centres" / f"{model.name}.json"
-    if not file.is_file():
+    document = figures(model, "centres")
+    if document is None:
         return None
-    document = json.loads(file.read_text("utf-8"))
     vector = np.array(document["vector"], np.float32)
-    found = Centre(document["sha256"], document["data"], int(document["people"]), vector)
-    return found if found.sha256 == model.sha256 else None
+    return Centre(document["sha256"], document["data"], int(document["people"]), vector)

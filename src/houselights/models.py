@@ -6,10 +6,12 @@ A source is one member of a wheel in the configured package index, or an upstrea
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.error import URLError
 
 from houselights.config import models_dir
@@ -215,6 +217,13 @@ def _from_file(path: Path) -> Model:
         sources=(),
         note="brought by the user",
     )
+
+
+def figures(model: Model, folder: str) -> dict[str, Any] | None:
+    """What was measured on a model and comes with the program in a folder of it; None for other weights, too."""
+    file = resources.files("houselights") / folder / f"{model.name}.json"
+    document: dict[str, Any] | None = json.loads(file.read_text("utf-8")) if file.is_file() else None
+    return document if document and document["sha256"] == model.sha256 else None
 
 
 def sha256_of(path: Path) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
 
-from houselights.models import Model
+from houselights.models import Model, figures
 from houselights.types import Float32
 
 SCHEMA = "houselights/ranges/1"
@@ -42,10 +41,8 @@ class Ranges:
 
 def built_in(model: Model) -> Ranges | None:
     """The ranges that come with the program for a model, if it has some."""
-    file = resources.files("houselights") / "ranges" / f"{model.name}.json"
-    if not file.is_file():
+    document = figures(model, "ranges")
+    if document is None:
         return None
-    document = json.loads(file.read_text("utf-8"))
     largest = {name: np.array(values, np.float32) for name, values in document["largest"].items()}
-    found = Ranges(document["sha256"], document["data"], largest)
-    return found if found.sha256 == model.sha256 else None
+    return Ranges(document["sha256"], document["data"], largest)

@@ -82,9 +82,11 @@ def open_network(
         SettingsError: HOUSELIGHTS_RUNTIME names no runtime that is installed, or HOUSELIGHTS_PRECISION none there is.
     """
     precision = in_use(exact=exact, ranges=ranges)[1]
-    kind: type[_OpenVino | _OnnxRuntime] = _OpenVino if chosen() == "openvino" else _OnnxRuntime
     try:
-        return kind(path, shape, nv12=nv12, precision=precision, ranges=ranges if precision == "int8" else None)
+        if chosen() == "openvino":
+            rounded = ranges if precision == "int8" else None
+            return _OpenVino(path, shape, nv12=nv12, precision=precision, ranges=rounded)
+        return _OnnxRuntime(path, shape, nv12=nv12)
     except _breaks() as fault:
         reason = str(fault).strip().splitlines() or [type(fault).__name__]
         msg = f"model '{path.name}' does not load with input {shape}: {reason[-1]}"
@@ -130,7 +132,7 @@ def in_use(*, exact: bool, ranges: Ranges | None = None) -> tuple[str, Precision
         msg = f"{PRECISION} is '{wanted}', expected f32, bf16 or int8"
         raise SettingsError(msg)
     if chosen() == "openvino":
-        return _openvino_name(), "f32" if exact else _precision(can_round=ranges is not None)
+        return _openvino_name(), "f32" if exact else _precision(wanted, can_round=ranges is not None)
     return _onnxruntime_name(), "f32"
 
 
@@ -173,14 +175,13 @@ def _onnxruntime_name() -> str:
     return f"ONNX Runtime {importlib.import_module('onnxruntime').__version__} on CPU"
 
 
-def _precision(*, can_round: bool) -> Precision:
-    """What HOUSELIGHTS_PRECISION asks for where it can be had, else what is fastest here."""
+def _precision(wanted: str, *, can_round: bool) -> Precision:
+    """What is asked for where it can be had, else what is fastest here."""
     here: dict[str, bool] = {
         "bf16": "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"),
         "int8": can_round and cv2.checkHardwareSupport(_VNNI),
         "f32": True,
     }
-    wanted = os.environ.get(PRECISION, "")
     return next(each for each in KNOWN if here[each] and (each == wanted or not here.get(wanted, False)))
 
 
@@ -277,16 +278,7 @@ class _OnnxRuntime:
 
     precision: Precision = "f32"
 
-    def __init__(
-        self,
-        path: Path,
-        shape: tuple[int, int, int, int],
-        *,
-        nv12: Channels | None,
-        precision: Precision,
-        ranges: Ranges | None,
-    ) -> None:
-        del precision, ranges  # f32 always
+    def __init__(self, path: Path, shape: tuple[int, int, int, int], *, nv12: Channels | None) -> None:
         onnxruntime = importlib.import_module("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
