@@ -16,15 +16,14 @@ import _common as common
 import cv2
 import numpy as np
 
-from houselights import config, graph, models, rounding, runtime
-from houselights.faces import SIDE, YUNET, alignment, decode, distinct, overlap
+from houselights import config, graph, models, photograph, rounding, runtime
+from houselights.faces import SIDE, YUNET, Detector, alignment, overlap
+from houselights.gallery import still
 from houselights.rounding import Ranges
-from houselights.runtime import Inputs, Network, Outputs
 from houselights.templates import Recogniser
-from houselights.types import Faces, Float32, UInt8
+from houselights.types import Float32, UInt8
 
 CANVAS = (960, 544)
-LEAST = 0.4  # the lowest score of a face that is looked at
 SURE = 0.6  # faces from this score on are counted
 SHARED = 0.4  # overlap from which two boxes are one face
 ROUNDS = 40
@@ -48,15 +47,10 @@ def main() -> None:
     if found is None:
         sys.exit(f"no ranges for {model.name}: --write FILE makes them")
     others = [path for number, path in enumerate(crowds) if number % 4]
-    shape = (1, 3, CANVAS[1], CANVAS[0])
-    wanted = {"f32": None, "int8": found}
-    networks = {
-        name: runtime.open_network(weights, shape, nv12=YUNET.channels, exact=each is None, ranges=each)
-        for name, each in wanted.items()
-    }
-    if networks["int8"].precision != "int8":
-        sys.exit(f"this machine computes in {networks['int8'].precision}: int8 needs AVX-512 VNNI and OpenVINO")
-    common.show("the detector in 8 bits beside f32", [compared(networks, others)], args.json, speed(networks))
+    detectors = {"f32": Detector(weights, (CANVAS,)), "int8": Detector(weights, (CANVAS,), ranges=found)}
+    if [each.precision for each in detectors.values()] != list(detectors):
+        sys.exit("this machine computes in something else: f32 and int8 need OpenVINO, AVX-512 VNNI and no bf16")
+    common.show("the detector in 8 bits beside f32", [compared(detectors, others)], args.json, speed(weights, found))
 
 
 def measured(model: models.Model, weights: Path, pictures: Sequence[Path]) -> Ranges:
@@ -101,26 +95,7 @@ def filled(path: Path) -> UInt8:
     return out
 
 
-def nv12(picture: UInt8) -> Inputs:
-    """Luma and chroma of a picture in BGR."""
-    rows, columns = picture.shape[:2]
-    planes = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
-    chroma = planes[rows:].reshape(2, rows // 2, columns // 2).transpose(1, 2, 0)
-    return planes[:rows], np.ascontiguousarray(chroma)
-
-
-def seen(outputs: Outputs) -> Faces:
-    """The faces of one picture."""
-    return distinct(decode(outputs, CANVAS, LEAST))
-
-
-def aligned(picture: UInt8, points: Float32) -> UInt8:
-    """A face (112, 112, 3) in RGB as recognisers get it, out of a picture in BGR."""
-    patch = cv2.warpAffine(picture, alignment(points[None])[0], (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
-    return np.ascontiguousarray(patch[..., ::-1], np.uint8)
-
-
-def compared(networks: dict[str, Network], pictures: Sequence[Path]) -> common.Row:
+def compared(detectors: dict[str, Detector], pictures: Sequence[Path]) -> common.Row:
     """What 8 bits find of the faces that f32 finds, what besides, and how far scores and points move."""
     faces, missed, added = 0, 0, 0
     scores: list[float] = []
@@ -128,9 +103,8 @@ def compared(networks: dict[str, Network], pictures: Sequence[Path]) -> common.R
     patches: list[list[UInt8]] = [[], []]
     for done, path in enumerate(pictures):
         common.progress(done + 1, len(pictures), "pictures")
-        picture = filled(path)
-        inputs = nv12(picture)
-        plain, rounded = (seen(networks[name].run(inputs)) for name in ("f32", "int8"))
+        frame = still(photograph.read(path))
+        plain, rounded = (each.detect(frame) for each in detectors.values())
         shared = overlap(plain.boxes, rounded.boxes)
         for one in np.flatnonzero(plain.scores >= SURE):
             faces += 1
@@ -141,8 +115,8 @@ def compared(networks: dict[str, Network], pictures: Sequence[Path]) -> common.R
             scores.append(float(rounded.scores[other] - plain.scores[one]))
             away = np.linalg.norm(rounded.points[other] - plain.points[one], axis=1).mean()
             points.append(float(away / plain.boxes[one, 2]))
-            for patch, spots in zip(patches, (plain.points[one], rounded.points[other]), strict=True):
-                patch.append(aligned(picture, spots))
+            for kept, spots in zip(patches, (plain.points[one], rounded.points[other]), strict=True):
+                kept.append(frame.patch(alignment(spots[None])[0], SIDE))
         fresh = rounded.scores >= SURE
         added += int((fresh & (shared.max(axis=0, initial=0) < SHARED)).sum())
     model = models.default("recogniser")
@@ -161,9 +135,15 @@ def compared(networks: dict[str, Network], pictures: Sequence[Path]) -> common.R
     }
 
 
-def speed(networks: dict[str, Network]) -> tuple[str, ...]:
-    """How long one frame takes alone, the shortest of many in turns."""
-    inputs = nv12(np.zeros((CANVAS[1], CANVAS[0], 3), np.uint8))
+def speed(weights: Path, ranges: Ranges) -> tuple[str, ...]:
+    """How long one frame takes the network alone, the shortest of many in turns."""
+    columns, rows = CANVAS
+    inputs = np.zeros((rows, columns), np.uint8), np.zeros((rows // 2, columns // 2, 2), np.uint8)
+    wanted = {"f32": None, "int8": ranges}
+    networks = {
+        name: runtime.open_network(weights, (1, 3, rows, columns), nv12=YUNET.channels, exact=each is None, ranges=each)
+        for name, each in wanted.items()
+    }
     best = dict.fromkeys(networks, np.inf)
     for _ in range(ROUNDS):
         for name, network in networks.items():
